@@ -1,0 +1,64 @@
+//! The engine loop behind a chat: clients register, whoever publishes is heard by all, the slow are evicted.
+//!
+//! It knows nothing of WebSocket or HTTP: a message is anything that is cheap to clone, a client is a [`Stream`] of
+//! them and a [`Sink`] for them.
+//!
+//! ```
+//! use futures_util::SinkExt;
+//! use hub::{Hub, HubConf};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let hub = Hub::spawn(HubConf::default());
+//! let mut anna = hub.register().await?;
+//! let mut ben = hub.register().await?;
+//! assert_eq!(hub.len(), 2);
+//!
+//! anna.send("hello").await?;
+//! assert_eq!(ben.recv().await?, Some("hello"));
+//! assert_eq!(anna.recv().await?, Some("hello")); // she hears herself, and knows that she was heard
+//!
+//! hub.close().await;
+//! assert_eq!(ben.recv().await?, None);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # How it works
+//!
+//! There is one log, and one loop that writes it. A client is a cursor into the log: no client has a queue of its own,
+//! and a message is stored once, however many receive it. The log is bounded by count and by bytes ([`HubConf`]); a
+//! client whose cursor falls off its tail is the slow client, and is evicted. So nobody waits for the slow, and what
+//! they may cost is known in advance.
+//!
+//! # What it promises
+//!
+//! - All clients see the same messages in the same order, whoever sent them; the sender sees its own.
+//! - A client gets everything that is published after it registered, and nothing from before: no gaps, no duplicates.
+//! - It gets everything *or* is told [`Evicted`]. An evicted client gets no further message.
+//! - A publisher waits while the loop is busy, never for a client.
+//! - The number of clients ([`Hub::len`], [`Hub::online`]) falls as soon as a client is dropped or evicted.
+//!
+//! # The parts
+//!
+//! - [`Hub`] is the handle on the loop: it registers, broadcasts, counts, closes.
+//! - [`Client`] reads what is new, one at a time or as a batch; [`Publisher`] is its writing side.
+//! - [`Message`] says how much memory a message holds.
+//!
+//! [`Sink`]: futures_sink::Sink
+//! [`Stream`]: futures_core::Stream
+
+mod hub;
+mod client;
+mod shard;
+mod topic;
+mod member;
+mod log;
+mod error;
+mod conf;
+
+pub use client::{Client, Publisher};
+pub use conf::HubConf;
+pub use error::{Closed, Evicted};
+pub use hub::Hub;
+pub use log::Message;
