@@ -1,0 +1,134 @@
+//! What can be set: `RestConf` and its sections.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{ConfError, duration, load, range};
+
+/// The configuration of an engine.
+///
+/// Its default is what an empty file gives. In a file the keys are the fields' names, in any spelling that
+/// [`load`](super::load()) takes: `MaxConns`, `maxconns` and `max_conns` are one. A duration is a number of milliseconds or
+/// a text such as `"5.5s"`.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use rest::RestConf;
+///
+/// let conf = RestConf { port: 3333, timeout: Duration::from_secs(5), ..RestConf::default() };
+/// assert!(conf.middlewares.recover);
+/// ```
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct RestConf {
+    /// The service's name, for logs. Default `rest`.
+    pub name: String,
+    /// The address or host name to listen on. Default `0.0.0.0`, all IPv4 interfaces.
+    pub host: String,
+    /// The TCP port to listen on, 0 to 65535; 0 takes any free one. Default 8888.
+    #[serde(with = "range::Integer::<0, 65_535>")]
+    pub port: u16,
+    /// The file with the certificate chain, PEM. Default none. With it and [`key_file`](Self::key_file) the engine speaks
+    /// TLS, and only TLS; one without the other is a mistake.
+    pub cert_file: Option<PathBuf>,
+    /// The file with the certificate's private key, PEM. Default none.
+    pub key_file: Option<PathBuf>,
+    /// How many requests of one route are worked on at a time; 0 is no limit. Default 10000. One more is answered 503.
+    pub max_conns: usize,
+    /// How many bytes the body of a request may have; 0 is no limit. Default 1048576. A larger one is answered 413, also
+    /// if it comes in chunks and only turns out to be larger.
+    pub max_bytes: u64,
+    /// How long a handler may take until its response's head; 0 is no limit. Default 3 s. Then the handler is dropped and
+    /// the request answered 503.
+    #[serde(with = "duration")]
+    pub timeout: Duration,
+    /// How long a client may take to send a request's head; 0 is no limit. Default 10 s. Then the connection is closed.
+    #[serde(with = "duration")]
+    pub header_timeout: Duration,
+    /// How long a connection may stay open between two requests; 0 is no limit. Default 60 s. Then it is closed.
+    #[serde(with = "duration")]
+    pub idle_timeout: Duration,
+    /// How many bytes a request's head may have, 8192 to 1048576. Default 16384. A larger one is answered 431.
+    // Less than 8192 is less than the buffer that hyper reads into.
+    #[serde(with = "range::Integer::<8_192, 1_048_576>")]
+    pub max_header_bytes: usize,
+    /// Which of the built-in middlewares are in the chain. Default all.
+    pub middlewares: MiddlewaresConf,
+    /// How the engine stops.
+    pub shutdown: ShutdownConf,
+}
+
+impl RestConf {
+    /// Loads a configuration from a file and the environment; see [`load`](super::load()) for the rules.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read or parsed, or something in it or in the environment is not known or not allowed.
+    pub fn load(path: impl AsRef<Path>) -> Result<Self, ConfError> {
+        load(path)
+    }
+}
+
+impl Default for RestConf {
+    fn default() -> Self {
+        Self {
+            name: "rest".to_owned(),
+            host: "0.0.0.0".to_owned(),
+            port: 8888,
+            cert_file: None,
+            key_file: None,
+            max_conns: 10_000,
+            max_bytes: 1 << 20,
+            timeout: Duration::from_secs(3),
+            header_timeout: Duration::from_secs(10),
+            idle_timeout: Duration::from_secs(60),
+            max_header_bytes: 16 << 10,
+            middlewares: MiddlewaresConf::default(),
+            shutdown: ShutdownConf::default(),
+        }
+    }
+}
+
+/// Switches for the built-in middlewares, all on by default.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct MiddlewaresConf {
+    /// One line in the log per request.
+    pub log: bool,
+    /// The limit of [`RestConf::max_conns`].
+    pub max_conns: bool,
+    /// The limit of [`RestConf::timeout`].
+    pub timeout: bool,
+    /// A panic in a handler is answered 500. Without it, it takes the connection down.
+    pub recover: bool,
+    /// The limit of [`RestConf::max_bytes`].
+    pub max_bytes: bool,
+}
+
+impl Default for MiddlewaresConf {
+    fn default() -> Self {
+        Self { log: true, max_conns: true, timeout: true, recover: true, max_bytes: true }
+    }
+}
+
+/// How long stopping takes.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct ShutdownConf {
+    /// How long connections are still accepted after the signal, so that load balancers notice. Default 1 s.
+    #[serde(with = "duration")]
+    pub wrap_up_time: Duration,
+    /// How long stopping may take in all, from the signal on. Default 5.5 s. What is not finished then is dropped; less
+    /// than [`wrap_up_time`](Self::wrap_up_time) leaves no time to finish anything.
+    #[serde(with = "duration")]
+    pub wait_time: Duration,
+}
+
+impl Default for ShutdownConf {
+    fn default() -> Self {
+        Self { wrap_up_time: Duration::from_secs(1), wait_time: Duration::from_millis(5_500) }
+    }
+}

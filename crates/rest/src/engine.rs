@@ -1,0 +1,207 @@
+use std::fmt;
+
+use axum_core::BoxError;
+use http::Method;
+use tokio::net::TcpListener;
+use tower::{Layer, Service, service_fn};
+
+use crate::error::ServeError;
+use crate::middleware::chain;
+use crate::route::{Limits, Route, RouteGroup};
+use crate::router::{RouteError, Router};
+use crate::serve::{Server, bind};
+use crate::service::{EngineService, Inner, Mount, RouteLayer, RouteService, no_route};
+use crate::shutdown::Lifecycle;
+use crate::{IntoResponse, Request, RestConf};
+
+/// Collects routes, layers and mounts, and serves them.
+///
+/// The order of the calls does not matter, except that layers stand in the order in which they were added: the first
+/// one sees a request first. Nothing fails until [`bind`](Self::bind), [`serve`](Self::serve) or
+/// [`into_service`](Self::into_service), which report all mistakes together.
+///
+/// `S` is the state that handlers get by [`State`](crate::extract::State); it is cloned for each request.
+///
+/// ```
+/// use rest::{Engine, RestConf, Route};
+///
+/// async fn hello() -> &'static str { "Hello!" }
+///
+/// let mut engine = Engine::new(RestConf::default());
+/// engine.add_route(Route::get("/hello", hello));
+/// assert_eq!(engine.routes().collect::<Vec<_>>(), [(&rest::Method::GET, "/hello")]);
+/// ```
+pub struct Engine<S = ()> {
+    conf: RestConf,
+    state: S,
+    routes: Vec<Featured<S>>,
+    layers: Vec<RouteLayer>,
+    mounts: Vec<(String, RouteService)>,
+}
+
+/// A route with what its group gave it.
+struct Featured<S> {
+    route: Route<S>,
+    limits: Limits,
+    layers: Vec<RouteLayer>,
+}
+
+impl Engine {
+    /// Creates an engine without state.
+    pub fn new(conf: RestConf) -> Self {
+        Self::with_state(conf, ())
+    }
+}
+
+impl<S: Clone + Send + Sync + 'static> Engine<S> {
+    /// Creates an engine whose handlers share `state`.
+    pub fn with_state(conf: RestConf, state: S) -> Self {
+        Self { conf, state, routes: Vec::new(), layers: Vec::new(), mounts: Vec::new() }
+    }
+
+    /// Adds a route.
+    pub fn add_route(&mut self, route: Route<S>) -> &mut Self {
+        self.add_routes(RouteGroup::new().route(route))
+    }
+
+    /// Adds the routes of a group.
+    pub fn add_routes(&mut self, group: RouteGroup<S>) -> &mut Self {
+        for mut route in group.routes {
+            route.path = join(&group.prefix, &route.path);
+            self.routes.push(Featured { route, limits: group.limits, layers: group.layers.clone() });
+        }
+        self
+    }
+
+    /// Puts a tower layer around every handler and every mount, inside the [built-in middlewares](crate::middleware).
+    pub fn layer<L>(&mut self, layer: L) -> &mut Self
+    where
+        L: Layer<RouteService, Service: Service<Request> + Clone + Send + Sync + 'static>
+            + Send
+            + Sync
+            + 'static,
+        <L::Service as Service<Request>>::Response: IntoResponse,
+        <L::Service as Service<Request>>::Error: Into<BoxError>,
+        <L::Service as Service<Request>>::Future: Send,
+    {
+        self.layers.push(RouteLayer::new(layer));
+        self
+    }
+
+    /// Gives `service` every request under `prefix` that no route takes, with the prefix taken off its path.
+    ///
+    /// The longest prefix wins. `/static` takes `/static` and `/static/a`, but not `/statics`. An error of the service is
+    /// answered with 500.
+    pub fn mount<T>(&mut self, prefix: &str, service: T) -> &mut Self
+    where
+        T: Service<Request, Response: IntoResponse, Error: Into<BoxError>, Future: Send>
+            + Clone
+            + Send
+            + Sync
+            + 'static,
+    {
+        self.mounts.push((prefix.to_owned(), RouteService::new(service)));
+        self
+    }
+
+    /// Lists the routes in the order in which they were added.
+    pub fn routes(&self) -> impl Iterator<Item = (&Method, &str)> {
+        self.routes.iter().map(|featured| (&featured.route.method, featured.route.path.as_str()))
+    }
+
+    /// Prints the routes, sorted, to standard output.
+    pub fn print_routes(&self) {
+        println!("{}", self.routes_text());
+    }
+
+    fn routes_text(&self) -> String {
+        let mut lines: Vec<_> = self.routes().map(|(method, path)| format!("\n  {method} {path}")).collect();
+        lines.sort();
+        format!("Routes:{}", lines.concat())
+    }
+
+    /// Builds the tower service that answers the engine's requests, to serve it by other means or to test it.
+    ///
+    /// # Errors
+    ///
+    /// [`ServeError::Routes`] with every route and mount that cannot be used.
+    pub fn into_service(self) -> Result<EngineService, ServeError> {
+        Ok(self.build()?.1)
+    }
+
+    /// Builds the engine and listens on the configured address.
+    ///
+    /// # Errors
+    ///
+    /// Whatever [`ServeError`] lists.
+    pub async fn bind(self) -> Result<Server, ServeError> {
+        let listener = bind(&self.conf.host, self.conf.port).await?;
+        let (conf, service) = self.build()?;
+        Server::new(conf, service, listener)
+    }
+
+    /// Listens on the configured address and serves until SIGTERM or SIGINT: [`bind`](Self::bind) and
+    /// [`Server::start`] in one.
+    pub async fn start(self) -> Result<(), ServeError> {
+        self.bind().await?.start().await
+    }
+
+    /// Serves on `listener` until `shutdown` is ready, then drains. Tests own port and clock by this.
+    pub async fn serve(
+        self,
+        listener: TcpListener,
+        shutdown: impl Future<Output = ()>,
+    ) -> Result<(), ServeError> {
+        let (conf, service) = self.build()?;
+        Server::new(conf, service, listener)?.serve(shutdown, std::future::pending()).await
+    }
+
+    fn build(self) -> Result<(RestConf, EngineService), ServeError> {
+        let mut router = Router::new();
+        let mut errors = Vec::new();
+        for Featured { route, limits, layers } in self.routes {
+            let (method, path) = (route.method.clone(), route.path.clone());
+            let service = RouteLayer::wrap(&layers, route.into_service(self.state.clone()));
+            let service = chain(&self.conf, limits, RouteLayer::wrap(&self.layers, service));
+            errors.extend(router.add(method, &path, service).err());
+        }
+
+        let mut mounts: Vec<Mount> = Vec::new();
+        for (prefix, service) in self.mounts {
+            let route = format!("mount {prefix}");
+            let prefix = prefix.trim_end_matches('/').to_owned();
+            if mounts.iter().any(|mount| mount.prefix == prefix) {
+                errors.push(RouteError::Conflict { earlier: route.clone(), route });
+            } else if !(prefix.is_empty() || prefix.starts_with('/')) {
+                errors.push(RouteError::NoSlash { route });
+            }
+            let service = chain(&self.conf, Limits::default(), RouteLayer::wrap(&self.layers, service));
+            mounts.push(Mount { prefix, service });
+        }
+        mounts.sort_by_key(|mount| std::cmp::Reverse(mount.prefix.len()));
+
+        if !errors.is_empty() {
+            return Err(ServeError::Routes(errors));
+        }
+        let no_route =
+            service_fn(|request| async { Ok::<_, std::convert::Infallible>(no_route(request).await) });
+        let fallback = chain(&self.conf, Limits::default(), RouteService::new(no_route));
+        let inner = Inner { router, mounts, fallback, lifecycle: Lifecycle::new() };
+        Ok((self.conf, EngineService::new(inner)))
+    }
+}
+
+/// Puts a group's prefix before a path. What is wrong with either is for the router to say.
+fn join(prefix: &str, path: &str) -> String {
+    let prefix = prefix.trim_end_matches('/');
+    if prefix.is_empty() || !path.starts_with('/') {
+        return format!("{prefix}{path}");
+    }
+    if path == "/" { prefix.to_owned() } else { format!("{prefix}{path}") }
+}
+
+impl<S: fmt::Debug> fmt::Debug for Engine<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine").field("conf", &self.conf).field("state", &self.state).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,67 @@
+//! A service engine in the manner of go-zero's `rest`, on hyper and tower.
+//!
+//! An [`Engine`] collects routes and serves them behind a chain of built-in middlewares, switched by [`RestConf`].
+//!
+//! ```
+//! use rest::extract::Path;
+//! use rest::{Engine, RestConf, Route};
+//!
+//! async fn hello(Path(name): Path<String>) -> String {
+//!     format!("Hello, {name}!")
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let mut engine = Engine::new(RestConf { port: 0, ..RestConf::default() });
+//! engine.add_route(Route::get("/hello/:name", hello));
+//!
+//! let server = engine.bind().await?;
+//! println!("listening on {}", server.url());
+//! # return Ok(());
+//! server.start().await?; // until SIGTERM or SIGINT, then drains
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # The parts
+//!
+//! - **Routes.** [`Route`] is a method, a path and a handler; [`RouteGroup`] gives several of them a prefix, limits and layers.
+//!   Paths have `:name` parameters and a final `*rest`. Mistakes are collected and reported together, by [`Engine::bind`].
+//! - **Handlers** are async functions of [extractors](extract) that return any [`IntoResponse`]; see [`Handler`].
+//! - **Middlewares.** The built-in ones are listed in [`middleware`]; [`Engine::layer`] and [`RouteGroup::layer`] take any
+//!   tower layer, [`Engine::mount`] any tower service.
+//! - **Config.** [`conf::load`] reads YAML, TOML or JSON and the environment on top, and is strict about names.
+//! - **Stopping.** [`Server::start`] returns after the listener is closed, requests are finished and upgraded connections
+//!   have been told; see [`ShutdownConf`](conf::ShutdownConf) for the times.
+//! - **Upgrades.** [`Upgrade`] answers 101 and runs a task on the connection. It is what `ws` is built on.
+
+mod engine;
+mod route;
+mod handler;
+mod router;
+mod service;
+pub mod middleware;
+pub mod extract;
+mod response;
+mod upgrade;
+pub mod conf;
+mod serve;
+mod shutdown;
+mod error;
+
+pub use axum_core::body::Body;
+pub use axum_core::extract::Request;
+pub use axum_core::response::{IntoResponse, IntoResponseParts, Response};
+pub use http::{Method, StatusCode, header};
+
+pub use crate::conf::RestConf;
+pub use crate::engine::Engine;
+pub use crate::error::ServeError;
+pub use crate::handler::Handler;
+pub use crate::response::Html;
+pub use crate::route::{Route, RouteGroup};
+pub use crate::router::RouteError;
+pub use crate::serve::Server;
+pub use crate::service::{EngineService, ResponseFuture, RouteService};
+pub use crate::shutdown::{Readiness, Stopping};
+pub use crate::upgrade::{Connection, Upgrade, UpgradeRejection};

@@ -1,0 +1,56 @@
+//! The built-in middlewares, in go-zero's order.
+//!
+//! A request passes them from top to bottom, its response from bottom to top.
+//!
+//! | middleware | switch in `Middlewares` | what it does |
+//! |---|---|---|
+//! | recover | always on here | a panic in any middleware below is a 500, not a lost connection |
+//! | log | `Log` | one line per request |
+//! | max_conns | `MaxConns` | 503 above `MaxConns` concurrent requests of the route |
+//! | timeout | `Timeout` | 503 when there is no response head within `Timeout` |
+//! | recover | `Recover` | a panic in the handler is a 500, inside the timeout and the limits |
+//! | max_bytes | `MaxBytes` | 413 for a body over `MaxBytes`, declared or streamed |
+//!
+//! Below them stand the layers of [`Engine::layer`](crate::Engine::layer), those of the route's
+//! [group](crate::RouteGroup::layer), and the handler.
+//!
+//! None of them treats an upgrade in a special way: they see the handshake, which ends with the response 101. What
+//! happens on the connection afterwards is its [own task](crate::Upgrade).
+
+mod log;
+mod max_bytes;
+mod max_conns;
+mod recover;
+mod timeout;
+
+use std::time::Duration;
+
+use tower::ServiceBuilder;
+
+use self::log::LogLayer;
+use self::max_bytes::MaxBytesLayer;
+use self::max_conns::MaxConnsLayer;
+use self::recover::RecoverLayer;
+pub(crate) use self::recover::message as panic_message;
+use self::timeout::TimeoutLayer;
+use crate::RestConf;
+use crate::route::Limits;
+use crate::service::RouteService;
+
+/// Puts the built-in middlewares around a route. A middleware that is switched off, or has no limit, passes through.
+pub(crate) fn chain(conf: &RestConf, limits: Limits, route: RouteService) -> RouteService {
+    let on = &conf.middlewares;
+    let max_conns = Some(conf.max_conns).filter(|max| on.max_conns && *max > 0);
+    let timeout = Some(limits.timeout.unwrap_or(conf.timeout)).filter(|t| on.timeout && *t > Duration::ZERO);
+    let max_bytes = Some(limits.max_bytes.unwrap_or(conf.max_bytes)).filter(|max| on.max_bytes && *max > 0);
+
+    let service = ServiceBuilder::new()
+        .layer(RecoverLayer { on: true })
+        .layer(LogLayer { on: on.log })
+        .layer(MaxConnsLayer::new(max_conns))
+        .layer(TimeoutLayer { timeout })
+        .layer(RecoverLayer { on: on.recover })
+        .layer(MaxBytesLayer::new(max_bytes))
+        .service(route);
+    RouteService::new(service)
+}

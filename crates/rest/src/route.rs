@@ -1,0 +1,166 @@
+use std::fmt;
+use std::time::Duration;
+
+use http::Method;
+use tower::{Layer, Service};
+
+use crate::handler::Handler;
+use crate::service::{HandlerService, RouteLayer, RouteService};
+use crate::{IntoResponse, Request};
+
+/// A method, a path and a handler.
+///
+/// In a path, a segment `:name` is a parameter and a last segment `*name` takes the whole rest. Methods are DELETE, GET,
+/// HEAD, OPTIONS, PATCH, POST and PUT. Mistakes are reported when the engine is [built](crate::Engine::bind).
+///
+/// ```
+/// use rest::{Method, Route};
+///
+/// async fn hello() -> &'static str { "Hello!" }
+///
+/// let route: Route = Route::new(Method::GET, "/hello", hello);
+/// let same: Route = Route::get("/hello", hello);
+/// ```
+pub struct Route<S = ()> {
+    pub(crate) method: Method,
+    pub(crate) path: String,
+    endpoint: Box<dyn FnOnce(S) -> RouteService + Send>,
+}
+
+impl<S: Clone + Send + Sync + 'static> Route<S> {
+    /// Creates a route.
+    pub fn new<H, T>(method: Method, path: impl Into<String>, handler: H) -> Self
+    where
+        H: Handler<T, S>,
+        T: 'static,
+    {
+        let endpoint = |state| RouteService::new(HandlerService::new(handler, state));
+        Self { method, path: path.into(), endpoint: Box::new(endpoint) }
+    }
+}
+
+macro_rules! shorthand {
+    ($($name:ident $method:ident),* $(,)?) => {
+        impl<S: Clone + Send + Sync + 'static> Route<S> {
+            $(
+                #[doc = concat!("Creates a route for ", stringify!($method), ".")]
+                pub fn $name<H, T>(path: impl Into<String>, handler: H) -> Self
+                where
+                    H: Handler<T, S>,
+                    T: 'static,
+                {
+                    Self::new(Method::$method, path, handler)
+                }
+            )*
+        }
+    };
+}
+
+shorthand!(get GET, post POST, put PUT, patch PATCH, delete DELETE, head HEAD, options OPTIONS);
+
+impl<S> Route<S> {
+    pub(crate) fn into_service(self, state: S) -> RouteService {
+        (self.endpoint)(state)
+    }
+}
+
+/// Several routes with a prefix, limits and layers of their own.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use rest::{Route, RouteGroup};
+///
+/// async fn list() -> &'static str { "[]" }
+///
+/// let group: RouteGroup = RouteGroup::new()
+///     .prefix("/api/v1")
+///     .timeout(Duration::from_secs(10))
+///     .route(Route::get("/users", list)); // GET /api/v1/users
+/// ```
+pub struct RouteGroup<S = ()> {
+    pub(crate) prefix: String,
+    pub(crate) limits: Limits,
+    pub(crate) layers: Vec<RouteLayer>,
+    pub(crate) routes: Vec<Route<S>>,
+}
+
+/// What a group sets for itself; `None` leaves it to the engine's config.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Limits {
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) max_bytes: Option<u64>,
+}
+
+impl<S> RouteGroup<S> {
+    /// Creates a group without routes.
+    pub fn new() -> Self {
+        Self { prefix: String::new(), limits: Limits::default(), layers: Vec::new(), routes: Vec::new() }
+    }
+
+    /// Puts `prefix` before each path of the group.
+    pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
+        self.prefix = prefix.into();
+        self
+    }
+
+    /// Gives the group's handlers this time to answer instead of `Timeout`; zero means no limit.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.limits.timeout = Some(timeout);
+        self
+    }
+
+    /// Limits the group's request bodies to this many bytes instead of `MaxBytes`; zero means no limit.
+    pub fn max_bytes(mut self, max_bytes: u64) -> Self {
+        self.limits.max_bytes = Some(max_bytes);
+        self
+    }
+
+    /// Puts a tower layer around the group's handlers. The layer that was added first sees a request first.
+    pub fn layer<L>(mut self, layer: L) -> Self
+    where
+        L: Layer<RouteService, Service: Service<Request> + Clone + Send + Sync + 'static>
+            + Send
+            + Sync
+            + 'static,
+        <L::Service as Service<Request>>::Response: IntoResponse,
+        <L::Service as Service<Request>>::Error: Into<axum_core::BoxError>,
+        <L::Service as Service<Request>>::Future: Send,
+    {
+        self.layers.push(RouteLayer::new(layer));
+        self
+    }
+
+    /// Adds a route.
+    pub fn route(mut self, route: Route<S>) -> Self {
+        self.routes.push(route);
+        self
+    }
+
+    /// Adds several routes.
+    pub fn routes(mut self, routes: impl IntoIterator<Item = Route<S>>) -> Self {
+        self.routes.extend(routes);
+        self
+    }
+}
+
+impl<S> Default for RouteGroup<S> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<S> fmt::Debug for Route<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.method, self.path)
+    }
+}
+
+impl<S> fmt::Debug for RouteGroup<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RouteGroup")
+            .field("prefix", &self.prefix)
+            .field("routes", &self.routes)
+            .finish_non_exhaustive()
+    }
+}

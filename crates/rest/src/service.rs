@@ -1,0 +1,292 @@
+use std::convert::Infallible;
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use axum_core::BoxError;
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use http::uri::{PathAndQuery, Uri};
+use http::{StatusCode, header};
+use http_body::Body as HttpBody;
+use tower::{Layer, Service, ServiceExt};
+
+use crate::handler::Handler;
+use crate::router::{Found, Router};
+use crate::shutdown::Lifecycle;
+use crate::{Body, IntoResponse, Request, Response};
+
+/// An engine, built: a tower service that answers every request.
+///
+/// It routes, runs the middlewares and the handlers, answers 404, 405 and 400 (a path that is not valid
+/// percent-encoded UTF-8), and passes what lies under a mount to the mounted service. It never fails.
+#[derive(Clone)]
+pub struct EngineService {
+    inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    pub(crate) router: Router<RouteService>,
+    pub(crate) mounts: Vec<Mount>,
+    /// The chain around [`no_route`], so that also a 404 is logged.
+    pub(crate) fallback: RouteService,
+    pub(crate) lifecycle: Lifecycle,
+}
+
+/// A tower service beside the routes, for every method.
+pub(crate) struct Mount {
+    /// Without a trailing slash; empty for the root.
+    pub(crate) prefix: String,
+    pub(crate) service: RouteService,
+}
+
+impl EngineService {
+    pub(crate) fn new(inner: Inner) -> Self {
+        Self { inner: Arc::new(inner) }
+    }
+
+    pub(crate) fn lifecycle(&self) -> &Lifecycle {
+        &self.inner.lifecycle
+    }
+
+    fn route(&self, mut request: Request) -> BoxFuture<'static, Response> {
+        let inner = &self.inner;
+        request.extensions_mut().insert(inner.lifecycle.clone());
+
+        let found = inner.router.find(request.method(), request.uri().path());
+        if let Found::Route { value, params } = found {
+            request.extensions_mut().insert(params);
+            return value.call_boxed(request);
+        }
+        if let Some(mount) = inner.mounts.iter().find(|mount| mount.takes(request.uri().path())) {
+            mount.strip(&mut request);
+            return mount.service.call_boxed(request);
+        }
+        let miss = match found {
+            Found::MethodNotAllowed { allow } => Miss::Method(allow),
+            Found::BadPath => Miss::Path,
+            Found::Route { .. } | Found::NotFound => Miss::Route,
+        };
+        request.extensions_mut().insert(miss);
+        inner.fallback.call_boxed(request)
+    }
+}
+
+impl Mount {
+    fn takes(&self, path: &str) -> bool {
+        path.strip_prefix(&self.prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    }
+
+    /// Takes the prefix off the request's path, as a mounted service expects.
+    fn strip(&self, request: &mut Request) {
+        let path_and_query = request.uri().path_and_query().map_or("/", PathAndQuery::as_str);
+        let rest = path_and_query.strip_prefix(&self.prefix).unwrap_or(path_and_query);
+        let rest = if rest.starts_with('/') { rest.to_owned() } else { format!("/{rest}") };
+        let mut parts = request.uri().clone().into_parts();
+        parts.path_and_query = rest.parse().ok();
+        if let Ok(uri) = Uri::from_parts(parts) {
+            *request.uri_mut() = uri;
+        }
+    }
+}
+
+/// Why no route took a request; travels to [`no_route`] as an extension.
+#[derive(Clone)]
+enum Miss {
+    Route,
+    Method(String),
+    Path,
+}
+
+/// Answers what no route takes.
+pub(crate) async fn no_route(mut request: Request) -> Response {
+    match request.extensions_mut().remove() {
+        Some(Miss::Method(allow)) => {
+            (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, allow)]).into_response()
+        }
+        Some(Miss::Path) => {
+            (StatusCode::BAD_REQUEST, "the path is not valid percent-encoded UTF-8\n").into_response()
+        }
+        Some(Miss::Route) | None => (StatusCode::NOT_FOUND, "404 page not found\n").into_response(),
+    }
+}
+
+impl<B> Service<http::Request<B>> for EngineService
+where
+    B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+{
+    type Response = Response;
+    type Error = Infallible;
+    type Future = ResponseFuture;
+
+    fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: http::Request<B>) -> ResponseFuture {
+        ResponseFuture(self.route(request.map(Body::new)))
+    }
+}
+
+/// A route's handler with the layers around it, as one service.
+///
+/// It is what a [layer](crate::Engine::layer) is put around. It never fails: an error of a layer inside it has become a
+/// 500 and a line in the log.
+#[derive(Clone)]
+pub struct RouteService(Arc<dyn Erased>);
+
+impl RouteService {
+    pub(crate) fn new<T>(service: T) -> Self
+    where
+        T: Service<Request, Response: IntoResponse, Error: Into<BoxError>, Future: Send>
+            + Clone
+            + Send
+            + Sync
+            + 'static,
+    {
+        Self(Arc::new(service))
+    }
+
+    fn call_boxed(&self, request: Request) -> BoxFuture<'static, Response> {
+        self.0.call(request)
+    }
+}
+
+impl<B> Service<http::Request<B>> for RouteService
+where
+    B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+{
+    type Response = Response;
+    type Error = Infallible;
+    type Future = ResponseFuture;
+
+    fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: http::Request<B>) -> ResponseFuture {
+        ResponseFuture(self.0.call(request.map(Body::new)))
+    }
+}
+
+/// A service behind a pointer, so that a route has one type whatever its layers are.
+trait Erased: Send + Sync {
+    fn call(&self, request: Request) -> BoxFuture<'static, Response>;
+}
+
+impl<T> Erased for T
+where
+    T: Service<Request, Response: IntoResponse, Error: Into<BoxError>, Future: Send>
+        + Clone
+        + Send
+        + Sync
+        + 'static,
+{
+    fn call(&self, request: Request) -> BoxFuture<'static, Response> {
+        let answer = self.clone().oneshot(request);
+        Box::pin(async move {
+            match answer.await {
+                Ok(response) => response.into_response(),
+                Err(error) => {
+                    let error: BoxError = error.into();
+                    tracing::error!(error = &*error as &dyn std::error::Error, "a layer failed");
+                    StatusCode::INTERNAL_SERVER_ERROR.into_response()
+                }
+            }
+        })
+    }
+}
+
+/// A tower layer behind a pointer.
+#[derive(Clone)]
+pub(crate) struct RouteLayer(Arc<dyn Fn(RouteService) -> RouteService + Send + Sync>);
+
+impl RouteLayer {
+    pub(crate) fn new<L>(layer: L) -> Self
+    where
+        L: Layer<RouteService, Service: Service<Request> + Clone + Send + Sync + 'static>
+            + Send
+            + Sync
+            + 'static,
+        <L::Service as Service<Request>>::Response: IntoResponse,
+        <L::Service as Service<Request>>::Error: Into<BoxError>,
+        <L::Service as Service<Request>>::Future: Send,
+    {
+        Self(Arc::new(move |inner| RouteService::new(layer.layer(inner))))
+    }
+
+    /// Puts `layers` around `service`; the first of them becomes the outermost.
+    pub(crate) fn wrap(layers: &[Self], service: RouteService) -> RouteService {
+        layers.iter().rev().fold(service, |inner, layer| (layer.0)(inner))
+    }
+}
+
+/// A handler and its state as a service.
+pub(crate) struct HandlerService<H, T, S> {
+    handler: H,
+    state: S,
+    extractors: std::marker::PhantomData<fn() -> T>,
+}
+
+impl<H, T, S> HandlerService<H, T, S> {
+    pub(crate) fn new(handler: H, state: S) -> Self {
+        Self { handler, state, extractors: std::marker::PhantomData }
+    }
+}
+
+impl<H, T, S> Service<Request> for HandlerService<H, T, S>
+where
+    H: Handler<T, S>,
+    S: Clone + Send + Sync + 'static,
+    T: 'static,
+{
+    type Response = Response;
+    type Error = Infallible;
+    type Future = BoxFuture<'static, Result<Response, Infallible>>;
+
+    fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        let answer = self.handler.clone().call(request, self.state.clone());
+        Box::pin(async move { Ok(answer.await) })
+    }
+}
+
+impl<H: Clone, T, S: Clone> Clone for HandlerService<H, T, S> {
+    fn clone(&self) -> Self {
+        Self::new(self.handler.clone(), self.state.clone())
+    }
+}
+
+/// The answer of an [`EngineService`] or a [`RouteService`], on its way.
+#[must_use = "futures do nothing unless polled"]
+pub struct ResponseFuture(BoxFuture<'static, Response>);
+
+impl Future for ResponseFuture {
+    type Output = Result<Response, Infallible>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0.as_mut().poll(cx).map(Ok)
+    }
+}
+
+impl fmt::Debug for EngineService {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EngineService").finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for RouteService {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RouteService").finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for ResponseFuture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResponseFuture").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,222 @@
+use std::any::Any;
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use axum_core::extract::FromRequestParts;
+use bytes::{Buf, Bytes};
+use futures_util::FutureExt;
+use http::header::{CONNECTION, UPGRADE};
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, StatusCode};
+use hyper::upgrade::{OnUpgrade, Upgraded};
+use hyper_util::rt::TokioIo;
+use hyper_util::server::conn::auto::upgrade::downcast;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tracing::{Instrument, Span};
+
+use crate::extract::PeerAddr;
+use crate::middleware::panic_message;
+use crate::serve::Socket;
+use crate::shutdown::{Lifecycle, Stopping};
+use crate::{Body, IntoResponse, Response};
+
+/// The right to take over a request's connection: "answer 101, then run this task".
+///
+/// As an extractor it is there on HTTP/1.1 requests with an `Upgrade` header. It does not judge the protocol; for
+/// WebSocket, `ws` does.
+///
+/// ```
+/// use rest::header::{HeaderMap, UPGRADE};
+/// use rest::{Response, Upgrade};
+/// use tokio::io::AsyncWriteExt;
+///
+/// async fn greet(upgrade: Upgrade) -> Response {
+///     let headers = HeaderMap::from_iter([(UPGRADE, "greeting".parse().unwrap())]);
+///     upgrade.on_upgrade(headers, |mut connection, _stopping| async move {
+///         let _ = connection.write_all(b"Hello!").await;
+///     })
+/// }
+/// ```
+pub struct Upgrade {
+    on_upgrade: OnUpgrade,
+    lifecycle: Lifecycle,
+    peer: Option<SocketAddr>,
+}
+
+impl Upgrade {
+    /// Answers 101 with these headers, and runs the task that `task` makes on the connection.
+    ///
+    /// The task starts when the 101 is written. It belongs to the engine: stopping waits for it and drops it when the
+    /// time is up, and a panic in it is logged and ends that task alone. Its span follows from the request's. It is not
+    /// run where the response that leaves is another one, or the client is gone.
+    pub fn on_upgrade<F, Fut>(self, headers: HeaderMap, task: F) -> Response
+    where
+        F: FnOnce(Connection, Stopping) -> Fut + Send + 'static,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        let span =
+            tracing::info_span!(parent: None, "connection", peer = self.peer.map(tracing::field::display));
+        span.follows_from(Span::current());
+
+        let (on_upgrade, stopping) = (self.on_upgrade, self.lifecycle.stopping());
+        let upgraded = async move {
+            match on_upgrade.await {
+                Ok(upgraded) => task(Connection::new(upgraded), stopping).await,
+                Err(error) => tracing::debug!(%error, "the connection was not upgraded"),
+            }
+        };
+        let contained = AssertUnwindSafe(upgraded).catch_unwind().map(|end| {
+            if let Err(panic) = end {
+                tracing::error!(
+                    panic = panic_message(&*panic as &(dyn Any + Send)),
+                    "a connection's task panicked"
+                );
+            }
+        });
+        self.lifecycle.spawn(contained.instrument(span));
+
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+        *response.headers_mut() = headers;
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("upgrade"));
+        response
+    }
+
+    /// Whether the engine has begun to stop, so that a new connection would not live long.
+    pub fn is_stopping(&self) -> bool {
+        self.lifecycle.stopping().has_begun()
+    }
+
+    /// The address of the client's end of the connection, where it is known.
+    pub fn peer(&self) -> Option<SocketAddr> {
+        self.peer
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Upgrade {
+    type Rejection = UpgradeRejection;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, UpgradeRejection> {
+        let lifecycle = parts.extensions.get::<Lifecycle>().cloned().ok_or(UpgradeRejection(()))?;
+        let on_upgrade = parts.extensions.remove::<OnUpgrade>().ok_or(UpgradeRejection(()))?;
+        let peer = parts.extensions.get::<PeerAddr>().map(|peer| peer.0);
+        Ok(Self { on_upgrade, lifecycle, peer })
+    }
+}
+
+/// The connection cannot be upgraded: answered with 426 Upgrade Required.
+#[derive(Debug)]
+pub struct UpgradeRejection(());
+
+impl fmt::Display for UpgradeRejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("this route needs a connection that can be upgraded")
+    }
+}
+
+impl std::error::Error for UpgradeRejection {}
+
+impl IntoResponse for UpgradeRejection {
+    fn into_response(self) -> Response {
+        (StatusCode::UPGRADE_REQUIRED, [(UPGRADE, "websocket"), (CONNECTION, "upgrade")], format!("{self}\n"))
+            .into_response()
+    }
+}
+
+/// An upgraded connection: bytes in, bytes out. What came before the upgrade was finished is read first.
+pub struct Connection {
+    early: Bytes,
+    io: Io,
+}
+
+enum Io {
+    /// Served by this crate: no indirection on the way to the socket.
+    Own(Socket),
+    /// Served by other means, through [`EngineService`](crate::EngineService).
+    Foreign(TokioIo<Upgraded>),
+}
+
+impl Connection {
+    fn new(upgraded: Upgraded) -> Self {
+        match downcast::<TokioIo<Socket>>(upgraded) {
+            Ok(parts) => Self { early: parts.read_buf, io: Io::Own(parts.io.into_inner()) },
+            Err(upgraded) => Self { early: Bytes::new(), io: Io::Foreign(TokioIo::new(upgraded)) },
+        }
+    }
+}
+
+impl AsyncRead for Connection {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if !self.early.is_empty() {
+            let n = self.early.len().min(buf.remaining());
+            buf.put_slice(&self.early[..n]);
+            self.early.advance(n);
+            return Poll::Ready(Ok(()));
+        }
+        match &mut self.io {
+            Io::Own(io) => Pin::new(io).poll_read(cx, buf),
+            Io::Foreign(io) => Pin::new(io).poll_read(cx, buf),
+        }
+    }
+}
+
+impl AsyncWrite for Connection {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        match &mut self.io {
+            Io::Own(io) => Pin::new(io).poll_write(cx, buf),
+            Io::Foreign(io) => Pin::new(io).poll_write(cx, buf),
+        }
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match &mut self.io {
+            Io::Own(io) => Pin::new(io).poll_write_vectored(cx, bufs),
+            Io::Foreign(io) => Pin::new(io).poll_write_vectored(cx, bufs),
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        match &self.io {
+            Io::Own(io) => io.is_write_vectored(),
+            Io::Foreign(io) => io.is_write_vectored(),
+        }
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.io {
+            Io::Own(io) => Pin::new(io).poll_flush(cx),
+            Io::Foreign(io) => Pin::new(io).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.io {
+            Io::Own(io) => Pin::new(io).poll_shutdown(cx),
+            Io::Foreign(io) => Pin::new(io).poll_shutdown(cx),
+        }
+    }
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection").field("early", &self.early.len()).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Upgrade {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Upgrade").field("peer", &self.peer).finish_non_exhaustive()
+    }
+}
