@@ -1,0 +1,43 @@
+use std::time::Duration;
+
+use rest::conf::range;
+use serde::{Deserialize, Serialize};
+
+/// The limits and times of a WebSocket route.
+///
+/// Part of a service's config, or made in code: `WsConf { max_message_bytes: 4096, ..WsConf::default() }`.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct WsConf {
+    /// The largest message that is taken, in bytes, its fragments together. A larger one closes with 1009 and a reason
+    /// that names the limit. 1 to 1 GiB; default 65,536.
+    #[serde(with = "range::Integer::<1, 1_073_741_824>")]
+    pub max_message_bytes: usize,
+    /// How long nothing may come in before a ping goes out. 100 ms to 1 h; default 20 s.
+    #[serde(with = "range::Millis::<100, 3_600_000>")]
+    pub ping_interval: Duration,
+    /// How long after a ping something must come in, else the peer is given up: 3008, or a plain cut where it cannot be
+    /// told. With `PingInterval` it bounds how long a dead peer goes unnoticed, 30 s by default. 100 ms to 1 h; default 10 s.
+    #[serde(with = "range::Millis::<100, 3_600_000>")]
+    pub pong_timeout: Duration,
+    /// How long a write may go on without the peer's taking a byte; then the connection is cut. A slow reader that does
+    /// take bytes is not. 100 ms to 1 h; default 10 s.
+    #[serde(with = "range::Millis::<100, 3_600_000>")]
+    pub write_timeout: Duration,
+    /// How long closing may take, from our close frame to the end of the connection; then it is cut. 0 to 1 h;
+    /// default 5 s.
+    #[serde(with = "range::Millis::<0, 3_600_000>")]
+    pub close_timeout: Duration,
+}
+
+impl Default for WsConf {
+    fn default() -> Self {
+        Self {
+            max_message_bytes: 64 * 1024,
+            ping_interval: Duration::from_secs(20),
+            pong_timeout: Duration::from_secs(10),
+            write_timeout: Duration::from_secs(10),
+            close_timeout: Duration::from_secs(5),
+        }
+    }
+}

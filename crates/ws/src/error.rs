@@ -1,0 +1,159 @@
+use std::error::Error as StdError;
+use std::fmt;
+use std::io;
+use std::time::Duration;
+
+use tokio_tungstenite::tungstenite;
+use tokio_tungstenite::tungstenite::error::{CapacityError, ProtocolError};
+
+use crate::close::{CloseCode, CloseFrame};
+
+/// Why a socket ended, other than by the peer's orderly close.
+///
+/// It is for the author of a handler: it can be asked, and what it prints may change. A handler that returns it lets the
+/// session close with the code of [`close_frame`](Self::close_frame). A handler that wants to end with a code of its own
+/// makes one of a [`CloseFrame`].
+pub struct Error(Box<Kind>);
+
+pub(crate) enum Kind {
+    /// The connection broke, or the peer went without a close.
+    Lost(Option<io::Error>),
+    /// The peer broke the protocol.
+    Protocol(String),
+    /// A text was not UTF-8.
+    Utf8,
+    /// A message was over the limit, in bytes.
+    TooBig(usize),
+    /// The peer took no byte for so long.
+    WriteStall(Duration),
+    /// The peer did not answer a ping for so long.
+    PongTimeout(Duration),
+    /// The engine stops.
+    Stopping,
+    /// The socket is closed already.
+    Closed,
+    /// The handler, or what is connected to the socket, wants the end.
+    Ended(CloseFrame),
+    /// What is connected to the socket failed.
+    Peer(Box<dyn StdError + Send + Sync>),
+}
+
+impl Error {
+    /// Makes an error of a peer's: of what a socket is connected to by [`relay`](crate::relay).
+    pub fn peer(error: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Kind::Peer(error.into()).into()
+    }
+
+    /// Whether the connection is gone, so that nothing more can be said on it.
+    pub fn is_closed(&self) -> bool {
+        matches!(*self.0, Kind::Lost(_) | Kind::Closed)
+    }
+
+    /// Whether the peer was given up: it answered no ping, or took no byte, in time.
+    pub fn is_timeout(&self) -> bool {
+        matches!(*self.0, Kind::WriteStall(_) | Kind::PongTimeout(_))
+    }
+
+    /// Whether the peer did what it must not: broke the protocol, sent invalid UTF-8, or too much.
+    pub fn is_protocol(&self) -> bool {
+        matches!(*self.0, Kind::Protocol(_) | Kind::Utf8 | Kind::TooBig(_))
+    }
+
+    /// Whether the engine is stopping.
+    pub fn is_stopping(&self) -> bool {
+        matches!(*self.0, Kind::Stopping)
+    }
+
+    /// What the peer is told; `None` when it cannot be told anything.
+    pub fn close_frame(&self) -> Option<CloseFrame> {
+        let frame = match &*self.0 {
+            Kind::Lost(_) | Kind::Closed | Kind::WriteStall(_) => return None,
+            Kind::Protocol(reason) => CloseFrame::new(CloseCode::PROTOCOL_ERROR, reason),
+            Kind::Utf8 => CloseFrame::new(CloseCode::INVALID_PAYLOAD, self.to_string()),
+            Kind::TooBig(_) => CloseFrame::new(CloseCode::MESSAGE_TOO_BIG, self.to_string()),
+            Kind::PongTimeout(_) => CloseFrame::new(CloseCode::TIMEOUT, self.to_string()),
+            Kind::Stopping => CloseFrame::new(CloseCode::GOING_AWAY, self.to_string()),
+            Kind::Ended(frame) => frame.clone(),
+            // What failed is for the log; the peer is not told.
+            Kind::Peer(_) => CloseFrame::new(CloseCode::INTERNAL_ERROR, ""),
+        };
+        Some(frame)
+    }
+
+    pub(crate) fn kind(&self) -> &Kind {
+        &self.0
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &*self.0 {
+            Kind::Lost(None) => f.write_str("the peer went without a close"),
+            Kind::Lost(Some(_)) => f.write_str("the connection broke"),
+            Kind::Protocol(reason) => f.write_str(reason),
+            Kind::Utf8 => f.write_str("text is not valid UTF-8"),
+            Kind::TooBig(limit) => write!(f, "message is larger than {limit} bytes"),
+            Kind::WriteStall(time) => write!(f, "no byte was taken within {time:?}"),
+            Kind::PongTimeout(time) => write!(f, "no answer to a ping within {time:?}"),
+            Kind::Stopping => f.write_str("the server is stopping"),
+            Kind::Closed => f.write_str("the socket is closed"),
+            Kind::Ended(frame) => write!(f, "ended with {frame}"),
+            Kind::Peer(_) => f.write_str("what the socket is connected to failed"),
+        }
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        match &*self.0 {
+            Kind::Lost(Some(error)) => Some(error),
+            Kind::Peer(error) => Some(&**error),
+            _ => None,
+        }
+    }
+}
+
+impl From<Kind> for Error {
+    fn from(kind: Kind) -> Self {
+        Self(Box::new(kind))
+    }
+}
+
+impl From<CloseFrame> for Error {
+    fn from(frame: CloseFrame) -> Self {
+        Kind::Ended(frame).into()
+    }
+}
+
+impl From<io::Error> for Error {
+    fn from(error: io::Error) -> Self {
+        Kind::Lost(Some(error)).into()
+    }
+}
+
+impl From<tungstenite::Error> for Error {
+    fn from(error: tungstenite::Error) -> Self {
+        match error {
+            tungstenite::Error::Io(error) => error.into(),
+            tungstenite::Error::Utf8(_) => Kind::Utf8.into(),
+            tungstenite::Error::Capacity(CapacityError::MessageTooLong { max_size, .. }) => {
+                Kind::TooBig(max_size).into()
+            }
+            tungstenite::Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => {
+                Kind::Lost(None).into()
+            }
+            tungstenite::Error::ConnectionClosed | tungstenite::Error::AlreadyClosed => Kind::Closed.into(),
+            tungstenite::Error::Protocol(error) => Kind::Protocol(error.to_string()).into(),
+            other => Kind::Protocol(other.to_string()).into(),
+        }
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.source() {
+            Some(source) => write!(f, "Error({self}: {source})"),
+            None => write!(f, "Error({self})"),
+        }
+    }
+}

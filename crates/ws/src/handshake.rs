@@ -1,0 +1,192 @@
+use std::fmt;
+
+use data_encoding::BASE64;
+use http::header::{
+    ALLOW, CONNECTION, CONTENT_LENGTH, ORIGIN, RETRY_AFTER, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS,
+    SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, TRANSFER_ENCODING, UPGRADE,
+};
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Version};
+use rest::{IntoResponse, Response};
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+
+use crate::extensions;
+use crate::header::{has_token, only};
+use crate::subprotocol;
+use crate::upgrader::Upgrader;
+
+/// What a request may have that RFC 6455 section 4.2.1 wants: the answer's headers, and the subprotocol in them.
+#[derive(Debug)]
+pub(crate) struct Accepted {
+    pub(crate) headers: HeaderMap,
+    pub(crate) subprotocol: Option<String>,
+}
+
+/// Judges an opening handshake. The first clause that is broken is the answer.
+pub(crate) fn judge(parts: &Parts, upgrader: &Upgrader) -> Result<Accepted, HandshakeError> {
+    let headers = &parts.headers;
+    if parts.method != Method::GET {
+        return Err(HandshakeError::Method);
+    }
+    if parts.version < Version::HTTP_11 {
+        return Err(HandshakeError::OldHttp);
+    }
+    if parts.version > Version::HTTP_11 {
+        return Err(HandshakeError::NewHttp);
+    }
+    let length = headers.get(CONTENT_LENGTH).is_some_and(|length| length != "0");
+    if length || headers.contains_key(TRANSFER_ENCODING) {
+        return Err(HandshakeError::Body);
+    }
+    if !has_token(headers, UPGRADE, "websocket") {
+        return Err(HandshakeError::Upgrade);
+    }
+    if !has_token(headers, CONNECTION, "upgrade") {
+        return Err(HandshakeError::Connection);
+    }
+    if only(headers, SEC_WEBSOCKET_VERSION) != Some("13") {
+        return Err(HandshakeError::Version);
+    }
+    let key = only(headers, SEC_WEBSOCKET_KEY).filter(|key| is_key(key)).ok_or(HandshakeError::Key)?;
+    if headers.contains_key(ORIGIN) {
+        let origin = only(headers, ORIGIN).filter(|origin| upgrader.origins().allows(origin, parts));
+        origin.ok_or(HandshakeError::Origin)?;
+    }
+    let subprotocol = subprotocol::pick(headers, upgrader.supported_subprotocols())?;
+    if subprotocol.is_none() && upgrader.requires_subprotocol() {
+        return Err(HandshakeError::NoSubprotocol);
+    }
+    let mut offers = headers.get_all(SEC_WEBSOCKET_EXTENSIONS).iter();
+    if !offers.all(|offer| offer.to_str().is_ok_and(extensions::is_well_formed)) {
+        return Err(HandshakeError::MalformedExtensions);
+    }
+    Ok(Accepted::new(key, subprotocol))
+}
+
+/// Whether the text is base64 of 16 bytes, in the one form that it has.
+fn is_key(key: &str) -> bool {
+    key.len() == 24 && BASE64.decode(key.as_bytes()).is_ok_and(|nonce| nonce.len() == 16)
+}
+
+impl Accepted {
+    fn new(key: &str, subprotocol: Option<&str>) -> Self {
+        let mut headers = HeaderMap::new();
+        let accept = HeaderValue::try_from(derive_accept_key(key.as_bytes())).expect("base64 is ASCII");
+        headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+        headers.insert(SEC_WEBSOCKET_ACCEPT, accept);
+        if let Some(subprotocol) = subprotocol {
+            let subprotocol = HeaderValue::from_str(subprotocol).expect("it equals one that the client sent");
+            headers.insert(SEC_WEBSOCKET_PROTOCOL, subprotocol);
+        }
+        Self { headers, subprotocol: subprotocol.map(str::to_owned) }
+    }
+}
+
+/// Why a handshake was refused. The client gets the status and the text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum HandshakeError {
+    /// The method is not GET: 405.
+    Method,
+    /// The request is older than HTTP/1.1: 426.
+    OldHttp,
+    /// The request is HTTP/2 or newer, which have no `Upgrade`: 505.
+    NewHttp,
+    /// The request has a body, whose bytes could be taken for frames: 400.
+    Body,
+    /// `Upgrade` does not list `websocket`: 426.
+    Upgrade,
+    /// `Connection` does not list `upgrade`: 400.
+    Connection,
+    /// `Sec-WebSocket-Version` is not 13: 426.
+    Version,
+    /// `Sec-WebSocket-Key` is not one value of 16 bytes: 400.
+    Key,
+    /// The page is from another site: 403.
+    Origin,
+    /// `Sec-WebSocket-Protocol` is not a list of different tokens: 400.
+    MalformedSubprotocol,
+    /// No offered subprotocol is supported, and the route requires one: 400.
+    NoSubprotocol,
+    /// `Sec-WebSocket-Extensions` is not a list of offers: 400.
+    MalformedExtensions,
+    /// The server is stopping: 503.
+    Stopping,
+}
+
+impl HandshakeError {
+    /// The status of the answer.
+    pub fn status(self) -> StatusCode {
+        match self {
+            Self::Method => StatusCode::METHOD_NOT_ALLOWED,
+            Self::OldHttp | Self::Upgrade | Self::Version => StatusCode::UPGRADE_REQUIRED,
+            Self::NewHttp => StatusCode::HTTP_VERSION_NOT_SUPPORTED,
+            Self::Origin => StatusCode::FORBIDDEN,
+            Self::Stopping => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Body
+            | Self::Connection
+            | Self::Key
+            | Self::MalformedSubprotocol
+            | Self::NoSubprotocol
+            | Self::MalformedExtensions => StatusCode::BAD_REQUEST,
+        }
+    }
+}
+
+impl fmt::Display for HandshakeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Method => "a WebSocket handshake is a GET",
+            Self::OldHttp | Self::NewHttp => "a WebSocket handshake is an HTTP/1.1 request",
+            Self::Body => "a WebSocket handshake has no body",
+            Self::Upgrade => "this is a WebSocket route: the Upgrade header must list websocket",
+            Self::Connection => "the Connection header must list upgrade",
+            Self::Version => "the Sec-WebSocket-Version header must be 13",
+            Self::Key => "the Sec-WebSocket-Key header must be the base64 of 16 bytes",
+            Self::Origin => "pages of this origin may not connect",
+            Self::MalformedSubprotocol => "the Sec-WebSocket-Protocol header must list different tokens",
+            Self::NoSubprotocol => "none of the offered subprotocols is supported",
+            Self::MalformedExtensions => "the Sec-WebSocket-Extensions header cannot be read",
+            Self::Stopping => "the server is stopping",
+        })
+    }
+}
+
+impl std::error::Error for HandshakeError {}
+
+impl IntoResponse for HandshakeError {
+    fn into_response(self) -> Response {
+        let mut response = (self.status(), format!("{self}\n")).into_response();
+        let headers = response.headers_mut();
+        let mut set = |name, value| headers.insert(name, HeaderValue::from_static(value));
+        match self {
+            Self::Method => {
+                set(ALLOW, "GET");
+            }
+            Self::OldHttp | Self::Upgrade | Self::Connection => {
+                set(UPGRADE, "websocket");
+                set(CONNECTION, "upgrade");
+            }
+            Self::Version => {
+                set(UPGRADE, "websocket");
+                set(CONNECTION, "upgrade");
+                set(SEC_WEBSOCKET_VERSION, "13");
+            }
+            Self::Stopping => {
+                set(RETRY_AFTER, "1");
+                set(CONNECTION, "close");
+            }
+            // What follows a request that cannot be trusted must not be read as the next one.
+            Self::Body => {
+                set(CONNECTION, "close");
+            }
+            Self::NewHttp
+            | Self::Key
+            | Self::Origin
+            | Self::MalformedSubprotocol
+            | Self::NoSubprotocol
+            | Self::MalformedExtensions => {}
+        }
+        response
+    }
+}

@@ -1,0 +1,93 @@
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// When to ping a silent peer, and when to give it up. Knows the time only from its callers.
+#[derive(Debug)]
+pub(crate) struct Heartbeat {
+    interval: Duration,
+    timeout: Duration,
+    last_seen: Instant,
+    /// When the ping went out that nothing has come in since.
+    pinged: Option<Instant>,
+}
+
+/// What to do about a silent peer.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Beat {
+    /// Nothing before then.
+    Wait(Instant),
+    /// Ping it, then wait.
+    Ping(Instant),
+    /// It is gone.
+    Dead,
+}
+
+impl Heartbeat {
+    pub(crate) fn new(interval: Duration, timeout: Duration, now: Instant) -> Self {
+        Self { interval, timeout, last_seen: now, pinged: None }
+    }
+
+    /// Notes that something came in. Whatever it is, it shows life.
+    pub(crate) fn seen(&mut self, now: Instant) {
+        self.last_seen = now;
+        self.pinged = None;
+    }
+
+    /// Judges the silence. To be asked after everything that has come in was noted, so that a handler that was busy for
+    /// long does not pass for a peer that is gone.
+    pub(crate) fn check(&mut self, now: Instant) -> Beat {
+        let deadline = match self.pinged {
+            Some(pinged) => pinged + self.timeout,
+            None => self.last_seen + self.interval,
+        };
+        if now < deadline {
+            return Beat::Wait(deadline);
+        }
+        if self.pinged.is_some() {
+            return Beat::Dead;
+        }
+        self.pinged = Some(now);
+        Beat::Ping(now + self.timeout)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const INTERVAL: Duration = Duration::from_secs(20);
+    const TIMEOUT: Duration = Duration::from_secs(10);
+
+    fn start() -> (Heartbeat, Instant) {
+        let now = Instant::now();
+        (Heartbeat::new(INTERVAL, TIMEOUT, now), now)
+    }
+
+    #[test]
+    fn a_silent_peer_is_pinged_after_the_interval_and_dead_after_the_timeout() {
+        let (mut heartbeat, start) = start();
+        let pinged = start + INTERVAL;
+        assert_eq!(heartbeat.check(start), Beat::Wait(pinged));
+        assert_eq!(heartbeat.check(pinged), Beat::Ping(pinged + TIMEOUT));
+        assert_eq!(heartbeat.check(pinged + TIMEOUT / 2), Beat::Wait(pinged + TIMEOUT));
+        assert_eq!(heartbeat.check(pinged + TIMEOUT), Beat::Dead);
+    }
+
+    #[test]
+    fn anything_that_comes_in_answers_the_ping() {
+        let (mut heartbeat, start) = start();
+        let pinged = start + INTERVAL;
+        heartbeat.check(pinged);
+        heartbeat.seen(pinged + TIMEOUT / 2);
+        let next = pinged + TIMEOUT / 2 + INTERVAL;
+        assert_eq!(heartbeat.check(pinged + TIMEOUT), Beat::Wait(next));
+    }
+
+    #[test]
+    fn a_handler_that_was_busy_for_an_hour_pings_before_it_gives_up() {
+        let (mut heartbeat, start) = start();
+        let later = start + Duration::from_secs(3600);
+        assert_eq!(heartbeat.check(later), Beat::Ping(later + TIMEOUT));
+    }
+}

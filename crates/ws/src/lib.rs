@@ -1,0 +1,75 @@
+//! WebSocket routes for [`rest`], on tokio-tungstenite.
+//!
+//! # Echo
+//!
+//! A WebSocket handler is an async function with the socket first and extractors after it.
+//!
+//! ```
+//! use ws::{Error, WebSocket};
+//!
+//! async fn echo(mut socket: WebSocket) -> Result<(), Error> {
+//!     while let Some(message) = socket.recv().await? {
+//!         socket.send(message).await?;
+//!     }
+//!     Ok(())
+//! }
+//!
+//! let mut engine = rest::Engine::new(rest::RestConf::default());
+//! engine.add_route(ws::route("/echo", echo));
+//! ```
+//!
+//! # The ladder
+//!
+//! Each rung takes a line more and leaves more to you:
+//!
+//! - [`pump`] connects a socket to a hub's client;
+//! - [`relay`] connects a socket to any stream and sink;
+//! - [`WebSocket::recv`] and [`WebSocket::send`] are the messages;
+//! - [`WebSocket::split`] gives halves that two futures can use at once.
+//!
+//! # What is taken care of
+//!
+//! - **Handshake.** Each clause of RFC 6455 section 4.2.1 has its own refusal, see [`HandshakeError`]. Pages of other sites
+//!   are refused by default, see [`Upgrader`].
+//! - **Limits and times.** Message size, silence, stuck writes, closing: see [`WsConf`], where each has its default.
+//! - **Closing.** However a handler ends (returns, fails, panics, or the server stops), the peer is told by a code and a
+//!   reason, see [`Error::close_frame`].
+//! - **Memory.** An idle connection holds a read buffer of 4 KiB; nothing is kept after a burst. A [`Prepared`] message is
+//!   made once, however many receive it.
+
+mod route;
+mod upgrader;
+mod handshake;
+mod header;
+mod origin;
+mod subprotocol;
+mod extensions;
+mod session;
+mod closing;
+mod socket;
+mod reader;
+mod heartbeat;
+mod gate;
+mod writer;
+mod outbox;
+mod prepared;
+mod pump;
+mod relay;
+mod message;
+mod close;
+mod conf;
+mod error;
+
+pub use crate::close::{CloseCode, CloseFrame};
+pub use crate::conf::WsConf;
+pub use crate::error::Error;
+pub use crate::handshake::HandshakeError;
+pub use crate::message::{Message, Text};
+pub use crate::prepared::Prepared;
+pub use crate::pump::{Pump, pump};
+pub use crate::reader::Reader;
+pub use crate::relay::relay;
+pub use crate::route::{Outcome, SocketHandler, route};
+pub use crate::socket::WebSocket;
+pub use crate::upgrader::Upgrader;
+pub use crate::writer::Writer;

@@ -1,0 +1,317 @@
+use std::collections::VecDeque;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Wake, Waker, ready};
+
+use bytes::{Buf, Bytes, BytesMut};
+use futures_util::task::AtomicWaker;
+use tokio::io::{AsyncRead, AsyncWrite, WriteHalf};
+use tokio_util::io::poll_write_buf;
+
+use crate::close::CloseFrame;
+use crate::error::{Error, Kind};
+
+/// What a socket's bytes go over.
+pub(crate) trait Transport: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Transport for T {}
+
+/// A frame under this length is copied together with its neighbours, a longer one is written from where it is.
+/// Below some 4 KiB the copy is cheaper than a further element of a vectored write.
+const GATHER: usize = 4096;
+
+/// How many bytes and messages go into one write, so that a pong or a close waits for no more than this.
+const MAX_BATCH_BYTES: usize = 64 * 1024;
+pub(crate) const MAX_BATCH_MESSAGES: usize = 64;
+
+/// What is still to be written to a socket, and the way to write it.
+///
+/// Shared by the reader's half, which puts pongs and closes into it, the writer's half, which puts messages, and the
+/// session, which closes. The lock is short: it is held for one non-blocking write, never across an await. A frame is
+/// never torn, control frames go before messages, and nothing goes after a close.
+pub(crate) struct Outbox {
+    state: Mutex<State>,
+    wakers: Arc<Wakers>,
+    /// `wakers` as the socket sees them.
+    waker: Waker,
+    /// Whether the engine has asked the socket to end.
+    stopping: AtomicBool,
+}
+
+struct State {
+    io: WriteHalf<Box<dyn Transport>>,
+    /// The frames of the write that is going on.
+    batch: Batch,
+    /// Messages that are not in a batch yet.
+    queue: VecDeque<Bytes>,
+    ping: Option<Bytes>,
+    /// The newest pong only: RFC 6455 section 5.5.3 asks for no more, and it bounds what a flood of pings can do.
+    pong: Option<Bytes>,
+    close: Option<Bytes>,
+    is_closed: bool,
+    /// What our own close says, where we were the first.
+    close_frame: Option<CloseFrame>,
+    sent: Traffic,
+}
+
+/// What went one way, for the closing line.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Traffic {
+    pub(crate) messages: u64,
+    pub(crate) bytes: u64,
+}
+
+/// Who waits for the socket to take bytes.
+#[derive(Clone, Copy)]
+pub(crate) enum Side {
+    Reader,
+    Writer,
+}
+
+impl Outbox {
+    pub(crate) fn new(io: WriteHalf<Box<dyn Transport>>) -> Self {
+        let wakers = Arc::new(Wakers::default());
+        let state = State {
+            io,
+            batch: Batch::default(),
+            queue: VecDeque::new(),
+            ping: None,
+            pong: None,
+            close: None,
+            is_closed: false,
+            close_frame: None,
+            sent: Traffic::default(),
+        };
+        let waker = wakers.clone().into();
+        Self { state: Mutex::new(state), wakers, waker, stopping: AtomicBool::new(false) }
+    }
+
+    /// Queues a message's frame.
+    pub(crate) fn push(&self, frame: Bytes) -> Result<(), Error> {
+        let mut state = self.state();
+        if state.is_closed {
+            return Err(Kind::Closed.into());
+        }
+        state.queue.push_back(frame);
+        Ok(())
+    }
+
+    /// Queues a ping, unless one is queued already.
+    pub(crate) fn ping(&self) {
+        let mut state = self.state();
+        if !state.is_closed {
+            state.ping = Some(Bytes::from_static(b"\x89\0"));
+        }
+    }
+
+    /// Takes over the control frames that tungstenite wants to send.
+    pub(crate) fn capture(&self, mut frames: &[u8]) {
+        let mut state = self.state();
+        // They are a server's: unmasked, and no longer than a control frame can be.
+        while let [first, len, rest @ ..] = frames {
+            let end = 2 + usize::from(*len).min(rest.len());
+            let frame = Bytes::copy_from_slice(&frames[..end]);
+            frames = &frames[end..];
+            match first & 0x0f {
+                _ if state.is_closed => {}
+                0xa => state.pong = Some(frame),
+                _ => {
+                    state.close = Some(frame);
+                    state.is_closed = true;
+                }
+            }
+        }
+    }
+
+    /// Queues a close behind the messages that are queued, unless there is one already.
+    pub(crate) fn close(&self, frame: &CloseFrame) {
+        let mut state = self.state();
+        if !state.is_closed {
+            state.close = Some(frame.to_wire());
+            state.close_frame = Some(frame.clone());
+            state.is_closed = true;
+        }
+    }
+
+    /// Drops the messages that no write has begun with.
+    pub(crate) fn clear(&self) {
+        self.state().queue.clear();
+    }
+
+    /// What our own close said; `None` where there is none or it is the echo of the peer's.
+    pub(crate) fn close_frame(&self) -> Option<CloseFrame> {
+        self.state().close_frame.clone()
+    }
+
+    /// How many frames wait for the next write.
+    pub(crate) fn queued(&self) -> usize {
+        self.state().queue.len()
+    }
+
+    /// How many messages and bytes the socket has taken. It grows while there is progress.
+    pub(crate) fn sent(&self) -> Traffic {
+        self.state().sent
+    }
+
+    /// Asks the socket to end: its reader's next `recv` says so.
+    pub(crate) fn stop(&self) {
+        self.stopping.store(true, Ordering::Release);
+        self.wakers.reader.wake();
+    }
+
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Acquire)
+    }
+
+    /// Lets `cx` be woken by [`stop`](Self::stop), and by the socket while a flush of this side is pending.
+    pub(crate) fn register(&self, side: Side, cx: &Context<'_>) {
+        match side {
+            Side::Reader => self.wakers.reader.register(cx.waker()),
+            Side::Writer => self.wakers.writer.register(cx.waker()),
+        }
+    }
+
+    /// Writes until nothing is queued or the socket takes no more.
+    pub(crate) fn poll_flush(&self, side: Side, cx: &Context<'_>) -> Poll<io::Result<()>> {
+        self.register(side, cx);
+        // Both sides may wait at once, and a socket remembers one waker only: it gets one that wakes both.
+        let cx = &mut Context::from_waker(&self.waker);
+        let state = &mut *self.state();
+        loop {
+            while state.batch.has_remaining() {
+                let n = ready!(poll_write_buf(Pin::new(&mut state.io), cx, &mut state.batch))?;
+                if n == 0 {
+                    return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+                }
+                state.sent.bytes += n as u64;
+            }
+            if !state.next_batch() {
+                return Pin::new(&mut state.io).poll_flush(cx);
+            }
+        }
+    }
+
+    /// Ends the outbound half of the connection.
+    pub(crate) fn poll_shutdown(&self, cx: &Context<'_>) -> Poll<io::Result<()>> {
+        self.register(Side::Writer, cx);
+        let cx = &mut Context::from_waker(&self.waker);
+        Pin::new(&mut self.state().io).poll_shutdown(cx)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Every change leaves the state whole, so that a panic elsewhere does not spoil it.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Puts together what goes into the next write: control frames, then messages up to the budget, then the close.
+    fn next_batch(&mut self) -> bool {
+        let mut bytes = 0;
+        let mut messages = 0;
+        for frame in &self.queue {
+            if messages == MAX_BATCH_MESSAGES || (messages > 0 && bytes + frame.len() > MAX_BATCH_BYTES) {
+                break;
+            }
+            bytes += frame.len();
+            messages += 1;
+        }
+        let control = self.pong.take().into_iter().chain(self.ping.take());
+        let close = if messages == self.queue.len() { self.close.take() } else { None };
+        self.batch.fill(control.chain(self.queue.drain(..messages)).chain(close));
+        if self.queue.is_empty() {
+            self.queue = VecDeque::new(); // an idle connection holds no memory of its last burst
+        }
+        self.sent.messages += messages as u64;
+        self.batch.has_remaining()
+    }
+}
+
+/// The bytes of one write: short frames copied together, long ones as they are.
+#[derive(Default)]
+struct Batch {
+    segments: VecDeque<Bytes>,
+}
+
+impl Batch {
+    fn fill(&mut self, frames: impl Iterator<Item = Bytes>) {
+        let mut gathered = BytesMut::new();
+        for frame in frames {
+            let follows =
+                self.segments.back().is_some_and(|last| last.len() < GATHER) || !gathered.is_empty();
+            if frame.len() >= GATHER {
+                self.close_segment(&mut gathered);
+                self.segments.push_back(frame);
+            } else if !follows {
+                self.segments.push_back(frame); // the usual case is one frame, and nothing to copy
+            } else {
+                if gathered.is_empty() {
+                    gathered.extend(self.segments.pop_back());
+                }
+                gathered.extend_from_slice(&frame);
+            }
+        }
+        self.close_segment(&mut gathered);
+    }
+
+    fn close_segment(&mut self, gathered: &mut BytesMut) {
+        if !gathered.is_empty() {
+            self.segments.push_back(gathered.split().freeze());
+        }
+    }
+}
+
+impl Buf for Batch {
+    fn remaining(&self) -> usize {
+        self.segments.iter().map(Bytes::len).sum()
+    }
+
+    fn chunk(&self) -> &[u8] {
+        self.segments.front().map_or(&[], |segment| segment)
+    }
+
+    fn chunks_vectored<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
+        let used = slices.len().min(self.segments.len());
+        for (slice, segment) in slices.iter_mut().zip(&self.segments) {
+            *slice = IoSlice::new(segment);
+        }
+        used
+    }
+
+    fn advance(&mut self, mut n: usize) {
+        while let Some(segment) = self.segments.front_mut() {
+            if n < segment.len() {
+                return segment.advance(n);
+            }
+            n -= segment.len();
+            self.segments.pop_front();
+        }
+        if self.segments.is_empty() {
+            self.segments = VecDeque::new();
+        }
+    }
+
+    fn has_remaining(&self) -> bool {
+        !self.segments.is_empty()
+    }
+}
+
+/// Wakes whoever waits on either side.
+#[derive(Default)]
+struct Wakers {
+    reader: AtomicWaker,
+    writer: AtomicWaker,
+}
+
+impl Wake for Wakers {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.reader.wake();
+        self.writer.wake();
+    }
+}

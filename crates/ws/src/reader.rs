@@ -1,0 +1,255 @@
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use futures_util::{Stream, StreamExt};
+use tokio::io::AsyncReadExt;
+use tokio::sync::oneshot;
+use tokio::time::{Instant, Sleep, sleep_until};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite;
+use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
+
+use crate::close::CloseFrame;
+use crate::conf::WsConf;
+use crate::error::{Error, Kind};
+use crate::gate::Gate;
+use crate::heartbeat::{Beat, Heartbeat};
+use crate::message::{Message, Text};
+use crate::outbox::{Outbox, Side, Traffic};
+
+/// tungstenite's own read buffer, which it holds for as long as the connection lives. Its default is 128 KiB.
+const READ_BUFFER: usize = 4 * 1024;
+
+/// The inbound half of a [`WebSocket`](crate::WebSocket).
+///
+/// It also answers pings, sends them, and gives up a peer that answers none: all that while it is being read from.
+pub struct Reader {
+    /// `None` after it was given back.
+    inbound: Option<Box<Inbound>>,
+    /// Where to give `inbound` back to, so that whoever runs the handler can close in its stead.
+    home: Option<oneshot::Sender<Box<Inbound>>>,
+}
+
+/// What reading takes.
+pub(crate) struct Inbound {
+    engine: WebSocketStream<Gate>,
+    outbox: Arc<Outbox>,
+    conf: WsConf,
+    heartbeat: Heartbeat,
+    /// Bytes that the heartbeat knows of.
+    noted: u64,
+    timer: Pin<Box<Sleep>>,
+    messages: u64,
+    peer_close: Option<CloseFrame>,
+    end: End,
+}
+
+/// How far the inbound half is.
+enum End {
+    Open,
+    /// The peer has sent a close.
+    Closed,
+    /// The connection broke, or what came in cannot be understood.
+    Broken,
+}
+
+impl Reader {
+    /// Receives the next message; `None` when the peer has closed.
+    ///
+    /// # Errors
+    ///
+    /// When the connection breaks, the peer breaks the protocol or a limit, answers no ping, or the engine
+    /// [stops](Error::is_stopping). After any but the last, further calls return `None`.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: no message is lost.
+    pub async fn recv(&mut self) -> Result<Option<Message>, Error> {
+        std::future::poll_fn(|cx| self.poll_recv(cx)).await
+    }
+
+    fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Message>, Error>> {
+        self.inbound.as_mut().map_or(Poll::Ready(Ok(None)), |inbound| inbound.poll_recv(cx))
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        if let (Some(home), Some(inbound)) = (self.home.take(), self.inbound.take()) {
+            // Where nobody waits for it, the connection ends here.
+            let _ = home.send(inbound);
+        }
+    }
+}
+
+impl Reader {
+    pub(crate) fn new(inbound: Inbound, home: Option<oneshot::Sender<Box<Inbound>>>) -> Self {
+        Self { inbound: Some(Box::new(inbound)), home }
+    }
+
+    /// Takes the inbound half out, so that it is not given back.
+    pub(crate) fn into_inbound(mut self) -> Option<Box<Inbound>> {
+        self.inbound.take()
+    }
+}
+
+impl Inbound {
+    pub(crate) async fn new(gate: Gate, outbox: Arc<Outbox>, conf: WsConf) -> Self {
+        let limits = WebSocketConfig::default()
+            .read_buffer_size(READ_BUFFER)
+            .write_buffer_size(0)
+            .max_write_buffer_size(READ_BUFFER) // control frames only, which the gate takes at once
+            .max_message_size(Some(conf.max_message_bytes))
+            .max_frame_size(Some(conf.max_message_bytes));
+        let engine = WebSocketStream::from_raw_socket(gate, Role::Server, Some(limits)).await;
+        let now = Instant::now();
+        let heartbeat = Heartbeat::new(conf.ping_interval, conf.pong_timeout, now);
+        let timer = Box::pin(sleep_until(now + conf.ping_interval));
+        Self {
+            engine,
+            outbox,
+            conf,
+            heartbeat,
+            noted: 0,
+            timer,
+            messages: 0,
+            peer_close: None,
+            end: End::Open,
+        }
+    }
+
+    fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Message>, Error>> {
+        self.outbox.register(Side::Reader, cx);
+        if self.outbox.is_stopping() {
+            return Poll::Ready(Err(Kind::Stopping.into()));
+        }
+        let received = self.poll_message(cx);
+        // Whatever came of it, a pong or the echo of a close may have to go out. A socket that takes nothing now is no
+        // reason to wait: the flush goes on with the next call.
+        let flushed = self.outbox.poll_flush(Side::Reader, cx);
+        if let (Poll::Pending, Poll::Ready(Err(error))) = (&received, flushed) {
+            self.end = End::Broken;
+            return Poll::Ready(Err(error.into()));
+        }
+        received
+    }
+
+    fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Message>, Error>> {
+        loop {
+            if !matches!(self.end, End::Open) {
+                return Poll::Ready(Ok(None));
+            }
+            let Poll::Ready(next) = self.engine.poll_next_unpin(cx) else {
+                ready!(self.poll_heartbeat(cx))?;
+                continue;
+            };
+            match next {
+                Some(Ok(tungstenite::Message::Text(text))) => {
+                    self.messages += 1;
+                    return Poll::Ready(Ok(Some(Message::Text(Text::received(text)))));
+                }
+                Some(Ok(tungstenite::Message::Binary(bytes))) => {
+                    self.messages += 1;
+                    return Poll::Ready(Ok(Some(Message::Binary(bytes))));
+                }
+                // Not the end yet: the echo goes into the outbox with the next poll, which then says `None`.
+                Some(Ok(tungstenite::Message::Close(Some(frame)))) => {
+                    self.peer_close =
+                        Some(CloseFrame::received(frame.code.into(), Text::received(frame.reason)));
+                }
+                // A pong shows life as any byte does; the answer to a ping is in the outbox already.
+                Some(Ok(_)) => {}
+                Some(Err(error)) => {
+                    self.end = End::Broken;
+                    return Poll::Ready(Err(error.into()));
+                }
+                None => self.end = End::Closed,
+            }
+        }
+    }
+
+    /// Ready when there is something to do after a time of silence: an error when the peer is gone.
+    fn poll_heartbeat(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        loop {
+            let received = self.engine.get_ref().received();
+            if received > self.noted {
+                self.noted = received;
+                self.heartbeat.seen(Instant::now());
+            }
+            ready!(self.timer.as_mut().poll(cx));
+            let next = match self.heartbeat.check(Instant::now()) {
+                Beat::Wait(next) => next,
+                Beat::Ping(next) => {
+                    self.outbox.ping();
+                    next
+                }
+                Beat::Dead => {
+                    self.end = End::Broken;
+                    return Poll::Ready(Err(Kind::PongTimeout(self.conf.pong_timeout).into()));
+                }
+            };
+            self.timer.as_mut().reset(next);
+        }
+    }
+
+    /// Reads and discards until the peer has closed or is gone. To be bounded in time by the caller.
+    pub(crate) async fn drain(&mut self) {
+        if matches!(self.end, End::Broken) {
+            // What still comes in cannot be understood any more. It is read all the same: closing a socket with unread
+            // bytes resets it, and would take our close frame from the peer.
+            let mut discarded = [0; 512];
+            while matches!(self.engine.get_mut().read(&mut discarded).await, Ok(1..)) {}
+            return;
+        }
+        let end = |inbound: &mut Self, cx: &mut Context<'_>| loop {
+            match ready!(inbound.poll_message(cx)) {
+                Ok(Some(_)) => {}
+                Ok(None) | Err(_) => return Poll::Ready(()),
+            }
+        };
+        std::future::poll_fn(|cx| end(self, cx)).await;
+    }
+
+    pub(crate) fn conf(&self) -> &WsConf {
+        &self.conf
+    }
+
+    pub(crate) fn outbox(&self) -> &Arc<Outbox> {
+        &self.outbox
+    }
+
+    /// Whether the peer has sent a close.
+    pub(crate) fn is_closed(&self) -> bool {
+        matches!(self.end, End::Closed)
+    }
+
+    /// What the peer's close said; `None` also when it has sent one without a code.
+    pub(crate) fn peer_close(&self) -> Option<&CloseFrame> {
+        self.peer_close.as_ref()
+    }
+
+    /// Whether nothing more that comes in can be understood.
+    pub(crate) fn is_broken(&self) -> bool {
+        matches!(self.end, End::Broken)
+    }
+
+    pub(crate) fn received(&self) -> Traffic {
+        Traffic { messages: self.messages, bytes: self.engine.get_ref().received() }
+    }
+}
+
+impl Stream for Reader {
+    type Item = Result<Message, Error>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.poll_recv(cx).map(Result::transpose)
+    }
+}
+
+impl fmt::Debug for Reader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reader").finish_non_exhaustive()
+    }
+}

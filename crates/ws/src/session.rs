@@ -1,0 +1,131 @@
+use std::any::Any;
+use std::net::SocketAddr;
+use std::panic::AssertUnwindSafe;
+use std::pin::pin;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use rest::{Connection, Stopping};
+use tokio::sync::oneshot;
+use tokio::time::{Instant, timeout};
+
+use crate::close::{CloseCode, CloseFrame};
+use crate::closing;
+use crate::conf::WsConf;
+use crate::error::{Error, Kind};
+use crate::outbox::Outbox;
+use crate::reader::Inbound;
+use crate::socket::WebSocket;
+
+/// Runs a handler on its socket, and closes whatever way the handler ended.
+///
+/// | the handler | the close |
+/// |---|---|
+/// | returns | 1000 |
+/// | returns an error | the error's [close frame](Error::close_frame), or a cut where it has none |
+/// | panics | 1011 |
+/// | is still there when half of the engine's grace is over | it is dropped; 1001 |
+pub(crate) async fn run<F, Fut>(
+    connection: Connection,
+    conf: WsConf,
+    subprotocol: Option<String>,
+    peer: Option<SocketAddr>,
+    mut stopping: Stopping,
+    handler: F,
+) where
+    F: FnOnce(WebSocket) -> Fut,
+    Fut: Future<Output = Result<(), Error>>,
+{
+    let begin = Instant::now();
+    let (home, mut returned) = oneshot::channel();
+    let socket = WebSocket::open(connection, conf, Some(home)).await.with_handshake(subprotocol, peer);
+    let outbox = socket.outbox().clone();
+
+    let ended = {
+        // Dropped with this block, whereby it gives the inbound half back.
+        let mut handler = pin!(AssertUnwindSafe(async { handler(socket).await }).catch_unwind());
+        tokio::select! {
+            ended = &mut handler => ended.unwrap_or_else(panicked),
+            () = stopping.draining() => {
+                outbox.stop();
+                match timeout(half_the_grace(&stopping), handler).await {
+                    Ok(ended) => ended.unwrap_or_else(panicked),
+                    Err(_) => Err(Kind::Stopping.into()),
+                }
+            }
+        }
+    };
+
+    // Usually there already. A handler may have given the socket to another task; it is the engine's all the same.
+    let inbound = tokio::select! {
+        inbound = &mut returned => inbound.ok(),
+        () = stopping.draining() => {
+            outbox.stop();
+            timeout(half_the_grace(&stopping), returned).await.ok().and_then(Result::ok)
+        }
+    };
+    let Some(mut inbound) = inbound else {
+        return tracing::warn!("the socket was not given back, and is cut");
+    };
+    farewell(&mut inbound, &outbox, &ended, &stopping).await;
+    closing_line(&inbound, &outbox, &ended, begin);
+}
+
+/// Says good-bye as the handler's end demands.
+async fn farewell(inbound: &mut Inbound, outbox: &Outbox, ended: &Result<(), Error>, stopping: &Stopping) {
+    let mut within = inbound.conf().close_timeout;
+    if let Some(grace) = stopping.remaining() {
+        within = within.min(grace.mul_f32(0.9)); // the rest is for those who are told later
+    }
+    let frame = match ended {
+        Ok(()) => CloseFrame::new(CloseCode::NORMAL, ""),
+        Err(error) => {
+            let Some(frame) = error.close_frame() else { return };
+            match error.kind() {
+                // It does not answer, so that there is nothing to wait for.
+                Kind::PongTimeout(_) => within = Duration::ZERO,
+                // What it did not want in time it does not get any more; it gets the reason.
+                Kind::Ended(_) | Kind::Protocol(_) | Kind::Utf8 | Kind::TooBig(_) => outbox.clear(),
+                _ => {}
+            }
+            frame
+        }
+    };
+    closing::close(inbound, &frame, within).await;
+}
+
+/// One line for the whole life of a connection. Never what was said on it.
+fn closing_line(inbound: &Inbound, outbox: &Outbox, ended: &Result<(), Error>, begin: Instant) {
+    let ours = outbox.close_frame();
+    let by = if ours.is_some() { "server" } else { "client" };
+    let frame = ours.or_else(|| inbound.peer_close().cloned());
+    let nameless = if inbound.is_closed() { CloseCode::NO_STATUS } else { CloseCode::ABNORMAL };
+    let code = frame.as_ref().map_or(nameless, CloseFrame::code).0;
+    let reason = frame.as_ref().map_or("", CloseFrame::reason);
+    let (received, sent, duration) = (inbound.received(), outbox.sent(), begin.elapsed());
+    tracing::info!(
+        code,
+        reason,
+        by,
+        error = ended.as_ref().err().map(tracing::field::display),
+        ?duration,
+        messages_in = received.messages,
+        messages_out = sent.messages,
+        bytes_in = received.bytes,
+        bytes_out = sent.bytes,
+        "socket closed"
+    );
+}
+
+/// How long a handler may go on after it was asked to end. The other half is for closing.
+fn half_the_grace(stopping: &Stopping) -> Duration {
+    stopping.remaining().unwrap_or_default() / 2
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "it is what `catch_unwind` gives")]
+fn panicked(panic: Box<dyn Any + Send>) -> Result<(), Error> {
+    let literal = panic.downcast_ref::<&'static str>().copied();
+    let text = literal.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    tracing::error!(panic = text.unwrap_or("(not a text)"), "a handler panicked");
+    Err(Error::peer("the handler panicked"))
+}

@@ -1,0 +1,118 @@
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::oneshot;
+
+use crate::close::CloseFrame;
+use crate::closing;
+use crate::conf::WsConf;
+use crate::error::Error;
+use crate::gate::Gate;
+use crate::message::Message;
+use crate::outbox::{Outbox, Transport};
+use crate::prepared::Prepared;
+use crate::reader::{Inbound, Reader};
+use crate::writer::Writer;
+
+/// A WebSocket connection, the server's end.
+///
+/// A handler gets one as its first argument, and need not close it: however the handler ends, the session sends the
+/// close that fits, waits for the peer's, and is done within [`CloseTimeout`](WsConf::close_timeout).
+///
+/// ```
+/// use ws::{Error, WebSocket};
+///
+/// /// Says everything back.
+/// async fn echo(mut socket: WebSocket) -> Result<(), Error> {
+///     while let Some(message) = socket.recv().await? {
+///         socket.send(message).await?;
+///     }
+///     Ok(())
+/// }
+/// # let _: rest::Route = ws::route("/echo", echo);
+/// ```
+pub struct WebSocket {
+    reader: Reader,
+    writer: Writer,
+    subprotocol: Option<String>,
+    peer: Option<SocketAddr>,
+}
+
+impl WebSocket {
+    /// Makes a server's socket of a connection whose handshake is done, for instance one end of
+    /// [`tokio::io::duplex`] in a test.
+    pub async fn from_raw(io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static, conf: WsConf) -> Self {
+        Self::open(io, conf, None).await
+    }
+
+    /// As [`from_raw`](Self::from_raw); whoever has the other end of `home` gets the inbound half back on drop.
+    pub(crate) async fn open(
+        io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+        conf: WsConf,
+        home: Option<oneshot::Sender<Box<Inbound>>>,
+    ) -> Self {
+        let io: Box<dyn Transport> = Box::new(io);
+        let (read, write) = tokio::io::split(io);
+        let outbox = Arc::new(Outbox::new(write));
+        let writer = Writer::new(outbox.clone(), conf.write_timeout);
+        let inbound = Inbound::new(Gate::new(read, outbox.clone()), outbox, conf).await;
+        Self { reader: Reader::new(inbound, home), writer, subprotocol: None, peer: None }
+    }
+
+    pub(crate) fn outbox(&self) -> &Arc<Outbox> {
+        self.writer.outbox()
+    }
+
+    pub(crate) fn with_handshake(mut self, subprotocol: Option<String>, peer: Option<SocketAddr>) -> Self {
+        self.subprotocol = subprotocol;
+        self.peer = peer;
+        self
+    }
+
+    /// Receives the next message; see [`Reader::recv`]. Cancel safe.
+    pub async fn recv(&mut self) -> Result<Option<Message>, Error> {
+        self.reader.recv().await
+    }
+
+    /// Sends a message; see [`Writer::send`].
+    pub async fn send(&mut self, message: impl Into<Prepared>) -> Result<(), Error> {
+        self.writer.send(message).await
+    }
+
+    /// Closes: sends what is queued and the close, and waits for the peer's, within
+    /// [`CloseTimeout`](WsConf::close_timeout).
+    pub async fn close(self, frame: CloseFrame) {
+        let Self { reader, .. } = self;
+        if let Some(mut inbound) = reader.into_inbound() {
+            let within = inbound.conf().close_timeout;
+            closing::close(&mut inbound, &frame, within).await;
+        }
+    }
+
+    /// Splits the socket into halves that can be used at the same time.
+    pub fn split(self) -> (Reader, Writer) {
+        (self.reader, self.writer)
+    }
+
+    /// The subprotocol that was agreed on.
+    pub fn subprotocol(&self) -> Option<&str> {
+        self.subprotocol.as_deref()
+    }
+
+    /// The address of the peer's end of the connection, where it is known.
+    pub fn peer(&self) -> Option<SocketAddr> {
+        self.peer
+    }
+}
+
+impl fmt::Debug for WebSocket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { subprotocol, peer, .. } = self;
+        f.debug_struct("WebSocket")
+            .field("subprotocol", subprotocol)
+            .field("peer", peer)
+            .finish_non_exhaustive()
+    }
+}
