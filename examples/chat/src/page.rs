@@ -1,0 +1,24 @@
+//! The page, built into the program, so that it is there wherever the program is started.
+
+use rest::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
+use rest::{Html, IntoResponse, Route, RouteGroup};
+
+/// What the page may load and connect to: its own files and sockets. Text from the chat could not run if it were to get
+/// into the page as anything else than text.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; \
+                      base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// The routes of the page and its files.
+pub(crate) fn routes<S: Clone + Send + Sync + 'static>() -> RouteGroup<S> {
+    RouteGroup::new().routes([
+        Route::get("/", async || {
+            ([(CONTENT_SECURITY_POLICY, POLICY)], Html(include_str!("../page/index.html")))
+        }),
+        Route::get("/chat.js", async || file("text/javascript", include_str!("../page/chat.js"))),
+        Route::get("/chat.css", async || file("text/css", include_str!("../page/chat.css"))),
+    ])
+}
+
+fn file(content_type: &'static str, content: &'static str) -> impl IntoResponse {
+    ([(CONTENT_TYPE, content_type)], content)
+}
