@@ -26,6 +26,9 @@ const GATHER: usize = 4096;
 const MAX_BATCH_BYTES: usize = 64 * 1024;
 pub(crate) const MAX_BATCH_MESSAGES: usize = 64;
 
+/// How many pongs go out together at most.
+const MAX_PONGS: usize = 16;
+
 /// What is still to be written to a socket, and the way to write it.
 ///
 /// Shared by the reader's half, which puts pongs and closes into it, the writer's half, which puts messages, and the
@@ -47,8 +50,8 @@ struct State {
     /// Messages that are not in a batch yet.
     queue: VecDeque<Bytes>,
     ping: Option<Bytes>,
-    /// The newest pong only: RFC 6455 section 5.5.3 asks for no more, and it bounds what a flood of pings can do.
-    pong: Option<Bytes>,
+    /// Those that go out together; see [`State::pong`].
+    pongs: VecDeque<Bytes>,
     close: Option<Bytes>,
     is_closed: bool,
     /// What our own close says, where we were the first.
@@ -78,7 +81,7 @@ impl Outbox {
             batch: Batch::default(),
             queue: VecDeque::new(),
             ping: None,
-            pong: None,
+            pongs: VecDeque::new(),
             close: None,
             is_closed: false,
             close_frame: None,
@@ -116,7 +119,7 @@ impl Outbox {
             frames = &frames[end..];
             match first & 0x0f {
                 _ if state.is_closed => {}
-                0xa => state.pong = Some(frame),
+                0xa => state.pong(frame),
                 _ => {
                     state.close = Some(frame);
                     state.is_closed = true;
@@ -207,6 +210,18 @@ impl Outbox {
 }
 
 impl State {
+    /// Queues a pong. Pings that come in together are answered together; while the socket takes nothing, the newest ping
+    /// alone is, which is all that RFC 6455 section 5.5.3 asks for. So a flood of pings cannot fill the memory.
+    fn pong(&mut self, frame: Bytes) {
+        if self.batch.has_remaining() {
+            self.pongs.clear();
+        }
+        if self.pongs.len() == MAX_PONGS {
+            self.pongs.pop_front();
+        }
+        self.pongs.push_back(frame);
+    }
+
     /// Puts together what goes into the next write: control frames, then messages up to the budget, then the close.
     fn next_batch(&mut self) -> bool {
         let mut bytes = 0;
@@ -218,7 +233,7 @@ impl State {
             bytes += frame.len();
             messages += 1;
         }
-        let control = self.pong.take().into_iter().chain(self.ping.take());
+        let control = std::mem::take(&mut self.pongs).into_iter().chain(self.ping.take());
         let close = if messages == self.queue.len() { self.close.take() } else { None };
         self.batch.fill(control.chain(self.queue.drain(..messages)).chain(close));
         if self.queue.is_empty() {

@@ -171,7 +171,10 @@ async fn write(
     tokio::select! {
         biased;
         written = writer.flush() => written,
-        evicted = poll_fn(|cx| client.poll_evicted(cx)) => Err(too_slow(evicted)),
+        evicted = poll_fn(|cx| client.poll_evicted(cx)) => {
+            writer.discard(); // so that the reason is what comes next, if anything does
+            Err(too_slow(evicted))
+        }
     }
 }
 

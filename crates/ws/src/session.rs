@@ -67,12 +67,12 @@ pub(crate) async fn run<F, Fut>(
     let Some(mut inbound) = inbound else {
         return tracing::warn!("the socket was not given back, and is cut");
     };
-    farewell(&mut inbound, &outbox, &ended, &stopping).await;
+    farewell(&mut inbound, &ended, &stopping).await;
     closing_line(&inbound, &outbox, &ended, begin);
 }
 
 /// Says good-bye as the handler's end demands.
-async fn farewell(inbound: &mut Inbound, outbox: &Outbox, ended: &Result<(), Error>, stopping: &Stopping) {
+async fn farewell(inbound: &mut Inbound, ended: &Result<(), Error>, stopping: &Stopping) {
     let mut within = inbound.conf().close_timeout;
     if let Some(grace) = stopping.remaining() {
         within = within.min(grace.mul_f32(0.9)); // the rest is for those who are told later
@@ -81,12 +81,8 @@ async fn farewell(inbound: &mut Inbound, outbox: &Outbox, ended: &Result<(), Err
         Ok(()) => CloseFrame::new(CloseCode::NORMAL, ""),
         Err(error) => {
             let Some(frame) = error.close_frame() else { return };
-            match error.kind() {
-                // It does not answer, so that there is nothing to wait for.
-                Kind::PongTimeout(_) => within = Duration::ZERO,
-                // What it did not want in time it does not get any more; it gets the reason.
-                Kind::Ended(_) | Kind::Protocol(_) | Kind::Utf8 | Kind::TooBig(_) => outbox.clear(),
-                _ => {}
+            if matches!(error.kind(), Kind::PongTimeout(_)) {
+                within = Duration::ZERO; // it does not answer, so that there is nothing to wait for
             }
             frame
         }

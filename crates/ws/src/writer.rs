@@ -56,6 +56,11 @@ impl Writer {
         std::future::poll_fn(|cx| self.poll_write(cx)).await
     }
 
+    /// Drops what is queued and not being written yet.
+    pub(crate) fn discard(&mut self) {
+        self.outbox.clear();
+    }
+
     pub(crate) fn new(outbox: Arc<Outbox>, timeout: Duration) -> Self {
         Self { outbox, timeout, stall: None }
     }
