@@ -3,6 +3,7 @@
 use std::fmt;
 use std::future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use futures_core::Stream;
@@ -12,7 +13,7 @@ use tokio_util::sync::PollSender;
 
 use crate::member::Membership;
 use crate::shard::Command;
-use crate::{Closed, Evicted, Message};
+use crate::{Closed, Evicted, Message, Outlet};
 
 /// Receives everything that is published in a hub, and publishes into it.
 ///
@@ -89,6 +90,14 @@ impl<M: Message> Client<M> {
     /// when the hub closes, since what was published before may still be delivered.
     pub fn poll_evicted(&mut self, cx: &mut Context<'_>) -> Poll<Evicted> {
         self.membership.poll_evicted(cx)
+    }
+
+    /// Lets the hub's loop write to this outlet whenever the client has read all there was, instead of waking its task.
+    ///
+    /// The client's task reads on as before: it gets what the outlet did not take, and is pending while the outlet takes
+    /// everything. Of several outlets the first counts.
+    pub fn attach(&mut self, outlet: impl Outlet<M> + 'static) {
+        self.membership.attach(Arc::new(outlet));
     }
 
     /// A publisher into this client's hub; it outlives the client.

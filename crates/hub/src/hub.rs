@@ -3,6 +3,7 @@
 use std::fmt;
 
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+use tokio::task;
 use tokio_util::sync::CancellationToken;
 
 use crate::shard::{Command, Shard};
@@ -51,8 +52,9 @@ impl<M: Message> Hub<M> {
         let (count, online) = watch::channel(0);
         let closing = CancellationToken::new();
         let shard = Shard::new(&conf, received, count, closing.clone());
-        // Its owners are the handles: it ends with the last of them, and `close` waits for it.
-        tokio::spawn(shard.run());
+        // Its owners are the handles: it ends with the last of them, and `close` waits for it. Unconstrained, as tokio's
+        // budget of a task would make outlets look full; it pauses by itself.
+        tokio::spawn(task::coop::unconstrained(shard.run()));
         Self { commands, online, closing }
     }
 

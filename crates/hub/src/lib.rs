@@ -31,6 +31,9 @@
 //! client whose cursor falls off its tail is the slow client, and is evicted. So nobody waits for the slow, and what
 //! they may cost is known in advance.
 //!
+//! A client with an [`Outlet`] that has read everything is *live*: the loop offers it new messages directly. When the outlet
+//! cannot take them the client is *behind*: its own task is woken, and reads the log until it has caught up.
+//!
 //! # What it promises
 //!
 //! - All clients see the same messages in the same order, whoever sent them; the sender sees its own.
@@ -43,6 +46,7 @@
 //!
 //! - [`Hub`] is the handle on the loop: it registers, broadcasts, counts, closes.
 //! - [`Client`] reads what is new, one at a time or as a batch; [`Publisher`] is its writing side.
+//! - [`Outlet`] takes messages directly from the loop, for a client that keeps up.
 //! - [`Message`] says how much memory a message holds.
 //!
 //! [`Sink`]: futures_sink::Sink
@@ -53,6 +57,7 @@ mod client;
 mod shard;
 mod topic;
 mod member;
+mod outlet;
 mod log;
 mod error;
 mod conf;
@@ -62,3 +67,4 @@ pub use conf::HubConf;
 pub use error::{Closed, Evicted};
 pub use hub::Hub;
 pub use log::Message;
+pub use outlet::Outlet;

@@ -4,7 +4,7 @@
 
 use std::collections::VecDeque;
 use std::ops::Range;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 
@@ -79,10 +79,12 @@ impl<M> Log<M> {
     /// Passes the messages from the cursor on to `take`, and moves the cursor behind them.
     ///
     /// Pending while there are none, 0 at the end of a closed log. All under the lock, so that the tail cannot pass the
-    /// cursor in between.
+    /// cursor in between. A reader that could be live becomes it when there is nothing left to read: also under the lock, so
+    /// that what is appended next is offered to it.
     pub(crate) fn read(
         &self,
         cursor: &AtomicU64,
+        live: Option<&AtomicBool>,
         limit: usize,
         take: &mut impl FnMut(M),
     ) -> Poll<Result<usize, Evicted>>
@@ -95,6 +97,9 @@ impl<M> Log<M> {
         // A member that joined while messages were pending is ahead of the head until they are appended.
         let new = ring.head().saturating_sub(next);
         if new == 0 && limit > 0 && !ring.closed {
+            if let Some(live) = live {
+                live.store(true, Ordering::Release);
+            }
             return Poll::Pending;
         }
         let first = ring.entries.len() - usize::try_from(new).unwrap_or(usize::MAX);
@@ -219,7 +224,7 @@ mod tests {
 
     fn read(log: &Log<usize>, cursor: &AtomicU64, limit: usize) -> Poll<Result<Vec<usize>, Evicted>> {
         let mut messages = Vec::new();
-        let count = log.read(cursor, limit, &mut |message| messages.push(message));
+        let count = log.read(cursor, None, limit, &mut |message| messages.push(message));
         count.map_ok(|count| {
             assert_eq!(count, messages.len());
             messages

@@ -1,25 +1,38 @@
-//! A topic: its log and its members, as plain data. Here it is decided who is woken and who is evicted.
+//! A topic: its log and its members, as plain data. Here it is decided who is offered what is new, who is woken and who is
+//! evicted.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::HubConf;
-use crate::log::{Entry, Log};
+use crate::log::{Entry, Log, Message};
 use crate::member::Member;
 
 /// What is said in one place, and who listens.
 pub(crate) struct Topic<M> {
     log: Arc<Log<M>>,
     /// Dense, for the walk; each member knows its position.
-    members: Vec<Arc<Member>>,
+    members: Vec<Arc<Member<M>>>,
     /// Published since the last pass.
     pending: Vec<Entry<M>>,
     pending_bytes: usize,
     /// A pass is due when this much is pending.
     max_pending: usize,
     max_pending_bytes: usize,
+    pass: Pass<M>,
 }
 
-impl<M> Topic<M> {
+/// A walk over the members after something was appended.
+struct Pass<M> {
+    /// What was appended, for those who are live.
+    new: Vec<M>,
+    /// The offsets that the log holds.
+    kept: Range<u64>,
+    /// So many members are still to be seen.
+    ahead: usize,
+}
+
+impl<M: Message> Topic<M> {
     pub(crate) fn new(conf: &HubConf) -> Self {
         let (max_messages, max_bytes) = (conf.max_messages.get(), conf.max_bytes.get());
         Self {
@@ -30,11 +43,12 @@ impl<M> Topic<M> {
             // About half the log is renewed by one pass, so that a member that keeps up survives it.
             max_pending: (max_messages / 2).max(1),
             max_pending_bytes: max_bytes / 2,
+            pass: Pass { new: Vec::new(), kept: 0..0, ahead: 0 },
         }
     }
 
     /// Adds a member that reads from the next message on.
-    pub(crate) fn join(&mut self) -> (Arc<Member>, Arc<Log<M>>) {
+    pub(crate) fn join(&mut self) -> (Arc<Member<M>>, Arc<Log<M>>) {
         let next = self.log.head() + self.pending.len() as u64;
         let member = Arc::new(Member::new(next, self.members.len()));
         self.members.push(member.clone());
@@ -42,7 +56,7 @@ impl<M> Topic<M> {
     }
 
     /// Removes a member; does nothing if it has been removed already.
-    pub(crate) fn leave(&mut self, member: &Member) {
+    pub(crate) fn leave(&mut self, member: &Member<M>) {
         if let Some(position) = member.position() {
             self.remove(position);
         }
@@ -59,30 +73,57 @@ impl<M> Topic<M> {
         self.pending.len() >= self.max_pending || self.pending_bytes > self.max_pending_bytes
     }
 
-    /// Appends what is pending to the log, and lets each member know.
-    pub(crate) fn pass(&mut self) {
+    /// Appends what is pending to the log; [`advance`](Self::advance) lets the members know.
+    pub(crate) fn begin_pass(&mut self) {
         if self.pending.is_empty() {
             return;
         }
-        let kept = self.log.append(self.pending.drain(..));
+        self.pass.new.extend(self.pending.iter().map(|entry| entry.message.clone()));
+        self.pass.kept = self.log.append(self.pending.drain(..));
+        self.pass.ahead = self.members.len();
         self.pending_bytes = 0;
-
-        // Backwards, as a removal puts the last member, which has been seen by then, in the place of the removed one.
-        for position in (0..self.members.len()).rev() {
-            let cursor = self.members[position].cursor();
-            if cursor < kept.start {
-                // The slow client: what it reads next is gone. The others do not wait for it.
-                self.remove(position).wake();
-            } else if cursor < kept.end {
-                self.members[position].wake();
-            }
-        }
     }
 
+    /// Lets so many members know what is new, and says whether there are more. In between no one may join or leave.
+    pub(crate) fn advance(&mut self, count: usize) -> bool {
+        let end = self.pass.ahead.saturating_sub(count);
+        // Backwards, as a removal puts the last member, which has been seen by then, in the place of the removed one.
+        for position in (end..self.pass.ahead).rev() {
+            self.tell(position);
+        }
+        self.pass.ahead = end;
+        if end > 0 {
+            return true;
+        }
+        self.pass.new.clear();
+        false
+    }
+
+    fn tell(&mut self, position: usize) {
+        let Pass { new, kept, .. } = &self.pass;
+        let member = &self.members[position];
+        if member.is_live() {
+            member.offer(new, kept.end - new.len() as u64);
+            if member.is_live() {
+                return; // it keeps up: no task is woken, and nothing is kept for it
+            }
+        }
+        let cursor = member.cursor();
+        if cursor < kept.start {
+            // The slow client: what it reads next is gone. The others do not wait for it.
+            self.remove(position).wake();
+        } else if cursor < kept.end {
+            member.wake();
+        }
+    }
+}
+
+impl<M> Topic<M> {
     /// Ends the log, and lets each member know.
     pub(crate) fn close(&mut self) {
         self.log.close();
         for member in self.members.drain(..) {
+            member.fall_behind();
             member.wake();
         }
     }
@@ -92,7 +133,7 @@ impl<M> Topic<M> {
         self.members.len()
     }
 
-    fn remove(&mut self, position: usize) -> Arc<Member> {
+    fn remove(&mut self, position: usize) -> Arc<Member<M>> {
         let removed = self.members.swap_remove(position);
         removed.set_position(None);
         if let Some(moved) = self.members.get(position) {
@@ -118,12 +159,17 @@ mod tests {
         })
     }
 
+    fn pass(topic: &mut Topic<u32>) {
+        topic.begin_pass();
+        while topic.advance(2) {}
+    }
+
     /// Publishes so many messages of weight 1, with one pass.
     fn publish(topic: &mut Topic<u32>, count: u32) {
         for message in 0..count {
             topic.publish(Entry { message, weight: 1 });
         }
-        topic.pass();
+        pass(topic);
     }
 
     fn positions(topic: &Topic<u32>) -> Vec<Option<usize>> {
@@ -157,11 +203,11 @@ mod tests {
         topic.publish(Entry { message: 1, weight: 1 });
         let (member, log) = topic.join();
         topic.publish(Entry { message: 2, weight: 1 });
-        topic.pass();
+        pass(&mut topic);
 
         let mut messages = Vec::new();
         let cursor = AtomicU64::new(member.cursor());
-        let read = log.read(&cursor, 10, &mut |message| messages.push(message));
+        let read = log.read(&cursor, None, 10, &mut |message| messages.push(message));
         assert_eq!((read, messages), (Poll::Ready(Ok(1)), vec![2]));
     }
 
@@ -201,7 +247,7 @@ mod tests {
         let mut by_bytes = topic(8, 100);
         by_bytes.publish(Entry { message: 1, weight: 51 });
         assert!(by_bytes.is_full());
-        by_bytes.pass();
+        pass(&mut by_bytes);
         assert!(!by_bytes.is_full());
     }
 }
