@@ -9,33 +9,45 @@ use crate::reader::Inbound;
 
 /// Closes a connection, RFC 6455 section 7: what is queued, our close, the peer's close, then the end of the stream.
 ///
-/// What is not done `within` the time is left out, and the caller's dropping the halves cuts the connection. Where the
+/// What is not done `within` the time is left out. The connection is gone afterwards, wherever its writer is. Where the
 /// peer closed first its echo goes out instead of `frame`.
 pub(crate) async fn close(inbound: &mut Inbound, frame: &CloseFrame, within: Duration) {
     let outbox = inbound.outbox().clone();
     outbox.close(frame);
-    let farewell = async {
-        flush(&outbox).await?;
-        if inbound.is_broken() {
-            // The peer's close cannot be recognised any more, its end of the stream can. It waits for ours.
-            shutdown(&outbox).await?;
-            inbound.drain().await;
-            return Ok(());
-        }
-        if !inbound.is_closed() {
-            inbound.drain().await;
-        }
-        shutdown(&outbox).await
-    };
-    if !matches!(timeout(within, farewell).await, Ok(Ok::<(), io::Error>(()))) {
+    if !matches!(timeout(within, farewell(inbound, &outbox)).await, Ok(Ok(()))) {
         tracing::debug!("the connection is cut");
     }
+    outbox.cut();
 }
 
+async fn farewell(inbound: &mut Inbound, outbox: &Outbox) -> io::Result<()> {
+    // We listen while we speak, as a peer may read nothing before it has said all it has to say.
+    if !inbound.is_broken() {
+        tokio::try_join!(flush(outbox), listen(inbound))?;
+    }
+    if !inbound.is_broken() {
+        return shutdown(outbox).await;
+    }
+    // The peer's close cannot be recognised any more, its end of the stream can. It waits for ours.
+    let speak = async {
+        flush(outbox).await?;
+        shutdown(outbox).await
+    };
+    tokio::try_join!(speak, listen(inbound))?;
+    Ok(())
+}
+
+async fn listen(inbound: &mut Inbound) -> io::Result<()> {
+    inbound.drain().await;
+    Ok(())
+}
+
+// Both as the reader's side: the writer's may be waiting in another task.
+
 async fn flush(outbox: &Outbox) -> io::Result<()> {
-    std::future::poll_fn(|cx| outbox.poll_flush(Side::Writer, cx)).await
+    std::future::poll_fn(|cx| outbox.poll_flush(Side::Reader, cx)).await
 }
 
 async fn shutdown(outbox: &Outbox) -> io::Result<()> {
-    std::future::poll_fn(|cx| outbox.poll_shutdown(cx)).await
+    std::future::poll_fn(|cx| outbox.poll_shutdown(Side::Reader, cx)).await
 }

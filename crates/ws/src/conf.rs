@@ -16,8 +16,9 @@ pub struct WsConf {
     /// How long nothing may come in before a ping goes out. 100 ms to 1 h; default 20 s.
     #[serde(with = "range::Millis::<100, 3_600_000>")]
     pub ping_interval: Duration,
-    /// How long after a ping something must come in, else the peer is given up: 3008, or a plain cut where it cannot be
-    /// told. With `PingInterval` it bounds how long a dead peer goes unnoticed, 30 s by default. 100 ms to 1 h; default 10 s.
+    /// How long after a ping something must come in, or a write that was stuck go on, else the peer is given up: 3008, or
+    /// a plain cut where it cannot be told. With `PingInterval` it bounds how long a dead peer goes unnoticed, 30 s by
+    /// default. 100 ms to 1 h; default 10 s.
     #[serde(with = "range::Millis::<100, 3_600_000>")]
     pub pong_timeout: Duration,
     /// How long a write may go on without the peer's taking a byte; then the connection is cut. A slow reader that does

@@ -3,23 +3,22 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf, ReadHalf};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::outbox::{Outbox, Transport};
+use crate::outbox::Outbox;
 
 /// Stands between the socket and tungstenite.
 ///
 /// Inbound it passes the bytes and counts them. Outbound nothing passes: tungstenite sends control frames only, and these
 /// go into the outbox, which merges them with the messages at frame boundaries.
 pub(crate) struct Gate {
-    io: ReadHalf<Box<dyn Transport>>,
     outbox: Arc<Outbox>,
     received: u64,
 }
 
 impl Gate {
-    pub(crate) fn new(io: ReadHalf<Box<dyn Transport>>, outbox: Arc<Outbox>) -> Self {
-        Self { io, outbox, received: 0 }
+    pub(crate) fn new(outbox: Arc<Outbox>) -> Self {
+        Self { outbox, received: 0 }
     }
 
     /// How many bytes have come in.
@@ -35,7 +34,7 @@ impl AsyncRead for Gate {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
-        ready!(Pin::new(&mut self.io).poll_read(cx, buf))?;
+        ready!(self.outbox.poll_read(cx, buf))?;
         self.received += (buf.filled().len() - before) as u64;
         Poll::Ready(Ok(()))
     }

@@ -25,10 +25,18 @@ pub(crate) enum Beat {
 
 impl Heartbeat {
     pub(crate) fn new(interval: Duration, timeout: Duration, now: Instant) -> Self {
-        Self { interval, timeout, last_seen: now, pinged: None }
+        Self { interval: interval.min(FOREVER), timeout: timeout.min(FOREVER), last_seen: now, pinged: None }
     }
 
-    /// Notes that something came in. Whatever it is, it shows life.
+    /// When to check next.
+    pub(crate) fn next(&self) -> Instant {
+        match self.pinged {
+            Some(pinged) => pinged + self.timeout,
+            None => self.last_seen + self.interval,
+        }
+    }
+
+    /// Notes that the peer did something. Whatever it is, it shows life.
     pub(crate) fn seen(&mut self, now: Instant) {
         self.last_seen = now;
         self.pinged = None;
@@ -37,10 +45,7 @@ impl Heartbeat {
     /// Judges the silence. To be asked after everything that has come in was noted, so that a handler that was busy for
     /// long does not pass for a peer that is gone.
     pub(crate) fn check(&mut self, now: Instant) -> Beat {
-        let deadline = match self.pinged {
-            Some(pinged) => pinged + self.timeout,
-            None => self.last_seen + self.interval,
-        };
+        let deadline = self.next();
         if now < deadline {
             return Beat::Wait(deadline);
         }
@@ -51,6 +56,9 @@ impl Heartbeat {
         Beat::Ping(now + self.timeout)
     }
 }
+
+/// A time that no connection lives to see, and that can be added to any other.
+const FOREVER: Duration = Duration::from_secs(365 * 24 * 3600);
 
 #[cfg(test)]
 mod tests {

@@ -4,6 +4,8 @@ use http::Uri;
 use http::request::Parts;
 use http::uri::Authority;
 
+use crate::header::only;
+
 /// Which web pages may open a route's sockets.
 ///
 /// Browsers send a page's cookies along with its WebSocket handshake, whatever site the page is from, and no same-origin
@@ -41,7 +43,7 @@ fn is_same_host(origin: &str, parts: &Parts) -> bool {
     };
     let host = match parts.uri.authority() {
         Some(authority) => Some(authority.clone()),
-        None => parts.headers.get(http::header::HOST).and_then(|host| host.as_bytes().try_into().ok()),
+        None => only(&parts.headers, http::header::HOST).and_then(|host| host.parse().ok()),
     };
     host.is_some_and(|host: Authority| {
         // `host` of `user@host` must not be compared with one that has no user: neither may have one.

@@ -1,13 +1,15 @@
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
+use std::mem;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Wake, Waker, ready};
+use std::task::{Context, Poll, Wake, Waker};
 
 use bytes::{Buf, Bytes, BytesMut};
 use futures_util::task::AtomicWaker;
-use tokio::io::{AsyncRead, AsyncWrite, WriteHalf};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::task::coop::has_budget_remaining;
 use tokio_util::io::poll_write_buf;
 
 use crate::close::CloseFrame;
@@ -29,10 +31,10 @@ pub(crate) const MAX_BATCH_MESSAGES: usize = 64;
 /// How many pongs go out together at most.
 const MAX_PONGS: usize = 16;
 
-/// What is still to be written to a socket, and the way to write it.
+/// A socket, and what is still to be written to it.
 ///
 /// Shared by the reader's half, which puts pongs and closes into it, the writer's half, which puts messages, and the
-/// session, which closes. The lock is short: it is held for one non-blocking write, never across an await. A frame is
+/// session, which closes. The lock is short: it is held for one non-blocking call, never across an await. A frame is
 /// never torn, control frames go before messages, and nothing goes after a close.
 pub(crate) struct Outbox {
     state: Mutex<State>,
@@ -44,7 +46,8 @@ pub(crate) struct Outbox {
 }
 
 struct State {
-    io: WriteHalf<Box<dyn Transport>>,
+    /// `None` once the connection is cut.
+    io: Option<Box<dyn Transport>>,
     /// The frames of the write that is going on.
     batch: Batch,
     /// Messages that are not in a batch yet.
@@ -57,6 +60,10 @@ struct State {
     /// What our own close says, where we were the first.
     close_frame: Option<CloseFrame>,
     sent: Traffic,
+    /// Whether the socket took nothing when it was last offered something.
+    is_stuck: bool,
+    /// How often the socket went on after it was stuck.
+    resumed: u64,
 }
 
 /// What went one way, for the closing line.
@@ -74,10 +81,10 @@ pub(crate) enum Side {
 }
 
 impl Outbox {
-    pub(crate) fn new(io: WriteHalf<Box<dyn Transport>>) -> Self {
+    pub(crate) fn new(io: impl Transport + 'static) -> Self {
         let wakers = Arc::new(Wakers::default());
         let state = State {
-            io,
+            io: Some(Box::new(io)),
             batch: Batch::default(),
             queue: VecDeque::new(),
             ping: None,
@@ -86,6 +93,8 @@ impl Outbox {
             is_closed: false,
             close_frame: None,
             sent: Traffic::default(),
+            is_stuck: false,
+            resumed: 0,
         };
         let waker = wakers.clone().into();
         Self { state: Mutex::new(state), wakers, waker, stopping: AtomicBool::new(false) }
@@ -99,6 +108,21 @@ impl Outbox {
         }
         state.queue.push_back(frame);
         Ok(())
+    }
+
+    /// Takes all of these frames and writes what the socket takes now, or takes none where something is queued already.
+    ///
+    /// For whoever is not the connection's own task, and hence cannot wait: what is left is that task's, which is woken.
+    pub(crate) fn offer(&self, frames: impl Iterator<Item = Bytes>) -> bool {
+        let mut state = self.state();
+        if state.is_closed || state.has_work() {
+            return false;
+        }
+        state.queue.extend(frames);
+        if !matches!(state.poll_flush(&mut Context::from_waker(&self.waker)), Poll::Ready(Ok(()))) {
+            self.wakers.writer.wake();
+        }
+        true
     }
 
     /// Queues a ping, unless one is queued already.
@@ -158,6 +182,21 @@ impl Outbox {
         self.state().sent
     }
 
+    /// How often the socket went on after it took nothing for a while, which only a peer that lives can make it do.
+    pub(crate) fn resumed(&self) -> u64 {
+        self.state().resumed
+    }
+
+    /// Ends the connection, whoever has a half of it: nothing can be read or written any more.
+    pub(crate) fn cut(&self) {
+        let mut state = self.state();
+        state.io = None;
+        state.is_closed = true;
+        state.queue.clear();
+        drop(state);
+        self.waker.wake_by_ref();
+    }
+
     /// Asks the socket to end: its reader's next `recv` says so.
     pub(crate) fn stop(&self) {
         self.stopping.store(true, Ordering::Release);
@@ -180,27 +219,23 @@ impl Outbox {
     pub(crate) fn poll_flush(&self, side: Side, cx: &Context<'_>) -> Poll<io::Result<()>> {
         self.register(side, cx);
         // Both sides may wait at once, and a socket remembers one waker only: it gets one that wakes both.
-        let cx = &mut Context::from_waker(&self.waker);
-        let state = &mut *self.state();
-        loop {
-            while state.batch.has_remaining() {
-                let n = ready!(poll_write_buf(Pin::new(&mut state.io), cx, &mut state.batch))?;
-                if n == 0 {
-                    return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
-                }
-                state.sent.bytes += n as u64;
-            }
-            if !state.next_batch() {
-                return Pin::new(&mut state.io).poll_flush(cx);
-            }
-        }
+        self.state().poll_flush(&mut Context::from_waker(&self.waker))
     }
 
     /// Ends the outbound half of the connection.
-    pub(crate) fn poll_shutdown(&self, cx: &Context<'_>) -> Poll<io::Result<()>> {
-        self.register(Side::Writer, cx);
+    pub(crate) fn poll_shutdown(&self, side: Side, cx: &Context<'_>) -> Poll<io::Result<()>> {
+        self.register(side, cx);
         let cx = &mut Context::from_waker(&self.waker);
-        Pin::new(&mut self.state().io).poll_shutdown(cx)
+        let mut state = self.state();
+        Pin::new(state.io.as_mut().ok_or(io::ErrorKind::NotConnected)?).poll_shutdown(cx)
+    }
+
+    /// Reads from the socket; the end of the stream where it is cut.
+    pub(crate) fn poll_read(&self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        match &mut self.state().io {
+            Some(io) => Pin::new(io).poll_read(cx, buf),
+            None => Poll::Ready(Ok(())),
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -220,6 +255,32 @@ impl State {
             self.pongs.pop_front();
         }
         self.pongs.push_back(frame);
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        loop {
+            let mut io = Pin::new(self.io.as_mut().ok_or(io::ErrorKind::NotConnected)?);
+            while self.batch.has_remaining() {
+                let Poll::Ready(written) = poll_write_buf(io.as_mut(), cx, &mut self.batch) else {
+                    // Or it is this task that has written enough for now.
+                    self.is_stuck |= has_budget_remaining();
+                    return Poll::Pending;
+                };
+                let n = written?;
+                if n == 0 {
+                    return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+                }
+                self.sent.bytes += n as u64;
+                self.resumed += u64::from(mem::take(&mut self.is_stuck));
+            }
+            if !self.next_batch() {
+                return Pin::new(self.io.as_mut().ok_or(io::ErrorKind::NotConnected)?).poll_flush(cx);
+            }
+        }
+    }
+
+    fn has_work(&self) -> bool {
+        self.batch.has_remaining() || !self.queue.is_empty()
     }
 
     /// Puts together what goes into the next write: control frames, then messages up to the budget, then the close.

@@ -35,6 +35,10 @@ impl Prepared {
         self.frame.len()
     }
 
+    pub(crate) fn frame(&self) -> &Bytes {
+        &self.frame
+    }
+
     pub(crate) fn into_frame(self) -> Bytes {
         self.frame
     }

@@ -1,14 +1,16 @@
 use std::fmt;
-use std::future::{IntoFuture, poll_fn};
+use std::future::{IntoFuture, pending, poll_fn};
 use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 
 use futures_util::FutureExt;
-use hub::{Client, Evicted, Publisher};
+use hub::{Client, Evicted, Outlet, Publisher};
 
 use crate::close::{CloseCode, CloseFrame};
 use crate::error::Error;
 use crate::message::Message;
-use crate::outbox::MAX_BATCH_MESSAGES;
+use crate::outbox::{MAX_BATCH_MESSAGES, Outbox};
 use crate::prepared::Prepared;
 use crate::reader::Reader;
 use crate::socket::WebSocket;
@@ -54,7 +56,8 @@ pub fn pump(
 /// - [`inbound`](Self::inbound) refuses a message: what it says;
 /// - the socket fails: see [`Error`].
 ///
-/// Everything happens on the caller's task. Reading never waits for writing; it waits for the hub, so that who talks faster
+/// Everything happens on the caller's task, except that the hub's loop writes by itself into a socket that takes everything
+/// at once. Reading never waits for writing; it waits for the hub, so that who talks faster
 /// than the hub can take is slowed down by TCP.
 #[must_use = "a pump does nothing unless awaited"]
 pub struct Pump<F> {
@@ -107,6 +110,7 @@ where
     F: FnMut(Message) -> Result<Option<Prepared>, CloseFrame>,
 {
     let (mut reader, mut writer) = socket.split();
+    client.attach(Direct(writer.outbox().clone()));
     let publisher = client.publisher();
     let end = tokio::select! {
         end = read_pump(&mut reader, publisher, inbound) => end,
@@ -116,6 +120,16 @@ where
         drain(&mut writer, &mut client).await?;
     }
     end
+}
+
+/// The way from the hub's loop into the socket, while the socket takes everything at once.
+struct Direct(Arc<Outbox>);
+
+impl Outlet<Prepared> for Direct {
+    fn offer(&self, messages: &[Prepared]) -> usize {
+        let frames = messages.iter().map(|message| message.frame().clone());
+        if self.0.offer(frames) { messages.len() } else { 0 }
+    }
 }
 
 /// Publishes what comes in. Ends with `Ok` when the socket's client closes.
@@ -128,52 +142,59 @@ where
     F: FnMut(Message) -> Result<Option<Prepared>, CloseFrame>,
 {
     while let Some(message) = reader.recv().await? {
-        if let Some(prepared) = inbound(message)? {
-            publisher.publish(prepared).await.map_err(|_closed| hub_closed())?;
+        let Some(prepared) = inbound(message)? else { continue };
+        if publisher.publish(prepared).await.is_err() {
+            // The hub is closed. The other pump ends with that, when it has sent what was published before.
+            return pending().await;
         }
     }
     Ok(())
 }
 
-/// Sends what the hub says: all that is new in one write.
+/// Sends what the hub says and its loop has not written itself: all that is new in one write.
 async fn write_pump(writer: &mut Writer, client: &mut Client<Prepared>) -> Result<(), Error> {
     loop {
         let mut new = Vec::new(); // not kept, so that a silent connection holds no memory of the last burst
-        let received = poll_fn(|cx| client.poll_recv_many(cx, &mut new, MAX_BATCH_MESSAGES)).await;
-        if received.map_err(too_slow)? == 0 {
+        let received = poll_fn(|cx| {
+            // Also what the loop has begun to write, and the socket did not take.
+            ready!(poll_written(writer, client, cx))?;
+            client.poll_recv_many(cx, &mut new, MAX_BATCH_MESSAGES).map_err(too_slow)
+        });
+        if received.await? == 0 {
             return Err(hub_closed());
         }
-        write(writer, new, client).await?;
+        for message in new {
+            writer.feed(message)?;
+        }
     }
+}
+
+/// Writes what is queued, unless the hub gives the client up in the meantime.
+fn poll_written(
+    writer: &mut Writer,
+    client: &mut Client<Prepared>,
+    cx: &mut Context<'_>,
+) -> Poll<Result<(), Error>> {
+    if let Poll::Ready(written) = writer.poll_write(cx) {
+        return Poll::Ready(written);
+    }
+    client.poll_evicted(cx).map(|evicted| {
+        writer.discard(); // so that the reason is what comes next, if anything does
+        Err(too_slow(evicted))
+    })
 }
 
 /// Sends what was published up to now.
 async fn drain(writer: &mut Writer, client: &mut Client<Prepared>) -> Result<(), Error> {
     loop {
+        poll_fn(|cx| poll_written(writer, client, cx)).await?;
         let mut new = Vec::new();
         let received = poll_fn(|cx| client.poll_recv_many(cx, &mut new, MAX_BATCH_MESSAGES)).now_or_never();
         if received.unwrap_or(Ok(0)).map_err(too_slow)? == 0 {
-            return writer.flush().await;
+            return Ok(());
         }
-        write(writer, new, client).await?;
-    }
-}
-
-/// Writes messages, unless the hub gives the client up in the meantime.
-async fn write(
-    writer: &mut Writer,
-    messages: Vec<Prepared>,
-    client: &mut Client<Prepared>,
-) -> Result<(), Error> {
-    for message in messages {
-        writer.feed(message)?;
-    }
-    tokio::select! {
-        biased;
-        written = writer.flush() => written,
-        evicted = poll_fn(|cx| client.poll_evicted(cx)) => {
-            writer.discard(); // so that the reason is what comes next, if anything does
-            Err(too_slow(evicted))
+        for message in new {
+            writer.feed(message)?;
         }
     }
 }

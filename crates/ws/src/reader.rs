@@ -38,7 +38,7 @@ pub(crate) struct Inbound {
     outbox: Arc<Outbox>,
     conf: WsConf,
     heartbeat: Heartbeat,
-    /// Bytes that the heartbeat knows of.
+    /// Signs of life that the heartbeat knows of.
     noted: u64,
     timer: Pin<Box<Sleep>>,
     messages: u64,
@@ -78,7 +78,7 @@ impl Reader {
 impl Drop for Reader {
     fn drop(&mut self) {
         if let (Some(home), Some(inbound)) = (self.home.take(), self.inbound.take()) {
-            // Where nobody waits for it, the connection ends here.
+            // Where nobody waits for it any more, reading ends here.
             let _ = home.send(inbound);
         }
     }
@@ -89,9 +89,8 @@ impl Reader {
         Self { inbound: Some(Box::new(inbound)), home }
     }
 
-    /// Takes the inbound half out, so that it is not given back.
-    pub(crate) fn into_inbound(mut self) -> Option<Box<Inbound>> {
-        self.inbound.take()
+    pub(crate) fn inbound(&mut self) -> Option<&mut Inbound> {
+        self.inbound.as_deref_mut()
     }
 }
 
@@ -106,7 +105,7 @@ impl Inbound {
         let engine = WebSocketStream::from_raw_socket(gate, Role::Server, Some(limits)).await;
         let now = Instant::now();
         let heartbeat = Heartbeat::new(conf.ping_interval, conf.pong_timeout, now);
-        let timer = Box::pin(sleep_until(now + conf.ping_interval));
+        let timer = Box::pin(sleep_until(heartbeat.next()));
         Self {
             engine,
             outbox,
@@ -173,9 +172,10 @@ impl Inbound {
     /// Ready when there is something to do after a time of silence: an error when the peer is gone.
     fn poll_heartbeat(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         loop {
-            let received = self.engine.get_ref().received();
-            if received > self.noted {
-                self.noted = received;
+            // A pong that is late because its ping stands behind a long message is none that is missing.
+            let signs = self.engine.get_ref().received() + self.outbox.resumed();
+            if signs > self.noted {
+                self.noted = signs;
                 self.heartbeat.seen(Instant::now());
             }
             ready!(self.timer.as_mut().poll(cx));

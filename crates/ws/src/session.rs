@@ -2,6 +2,7 @@ use std::any::Any;
 use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -40,8 +41,9 @@ pub(crate) async fn run<F, Fut>(
     let (home, mut returned) = oneshot::channel();
     let socket = WebSocket::open(connection, conf, Some(home)).await.with_handshake(subprotocol, peer);
     let outbox = socket.outbox().clone();
+    let _cut = CutOnDrop(outbox.clone());
 
-    let ended = {
+    let mut ended = {
         // Dropped with this block, whereby it gives the inbound half back.
         let mut handler = pin!(AssertUnwindSafe(async { handler(socket).await }).catch_unwind());
         tokio::select! {
@@ -61,6 +63,7 @@ pub(crate) async fn run<F, Fut>(
         inbound = &mut returned => inbound.ok(),
         () = stopping.draining() => {
             outbox.stop();
+            ended = ended.and(Err(Kind::Stopping.into()));
             timeout(half_the_grace(&stopping), returned).await.ok().and_then(Result::ok)
         }
     };
@@ -69,6 +72,15 @@ pub(crate) async fn run<F, Fut>(
     };
     farewell(&mut inbound, &ended, &stopping).await;
     closing_line(&inbound, &outbox, &ended, begin);
+}
+
+/// Ends the connection with its session, also where that is dropped, or another task has a half of the socket.
+struct CutOnDrop(Arc<Outbox>);
+
+impl Drop for CutOnDrop {
+    fn drop(&mut self) {
+        self.0.cut();
+    }
 }
 
 /// Says good-bye as the handler's end demands.

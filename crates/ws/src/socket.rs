@@ -11,7 +11,7 @@ use crate::conf::WsConf;
 use crate::error::Error;
 use crate::gate::Gate;
 use crate::message::Message;
-use crate::outbox::{Outbox, Transport};
+use crate::outbox::Outbox;
 use crate::prepared::Prepared;
 use crate::reader::{Inbound, Reader};
 use crate::writer::Writer;
@@ -53,11 +53,9 @@ impl WebSocket {
         conf: WsConf,
         home: Option<oneshot::Sender<Box<Inbound>>>,
     ) -> Self {
-        let io: Box<dyn Transport> = Box::new(io);
-        let (read, write) = tokio::io::split(io);
-        let outbox = Arc::new(Outbox::new(write));
+        let outbox = Arc::new(Outbox::new(io));
         let writer = Writer::new(outbox.clone(), conf.write_timeout);
-        let inbound = Inbound::new(Gate::new(read, outbox.clone()), outbox, conf).await;
+        let inbound = Inbound::new(Gate::new(outbox.clone()), outbox, conf).await;
         Self { reader: Reader::new(inbound, home), writer, subprotocol: None, peer: None }
     }
 
@@ -83,11 +81,10 @@ impl WebSocket {
 
     /// Closes: sends what is queued and the close, and waits for the peer's, within
     /// [`CloseTimeout`](WsConf::close_timeout).
-    pub async fn close(self, frame: CloseFrame) {
-        let Self { reader, .. } = self;
-        if let Some(mut inbound) = reader.into_inbound() {
+    pub async fn close(mut self, frame: CloseFrame) {
+        if let Some(inbound) = self.reader.inbound() {
             let within = inbound.conf().close_timeout;
-            closing::close(&mut inbound, &frame, within).await;
+            closing::close(inbound, &frame, within).await;
         }
     }
 

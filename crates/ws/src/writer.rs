@@ -40,8 +40,10 @@ impl Writer {
     /// # Cancel safety
     ///
     /// A message whose `send` was dropped is either not sent at all or sent whole, with the next thing that is sent or
-    /// received.
+    /// received. At most 64 such messages are kept; further calls wait.
     pub async fn send(&mut self, message: impl Into<Prepared>) -> Result<(), Error> {
+        // There is room, but for what dropped calls have left behind.
+        std::future::poll_fn(|cx| self.poll_room(cx)).await?;
         self.feed(message)?;
         self.flush().await
     }
@@ -69,7 +71,16 @@ impl Writer {
         &self.outbox
     }
 
-    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+    /// Ready when the queue has room for a message.
+    fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        if self.outbox.queued() < MAX_BATCH_MESSAGES {
+            return Poll::Ready(Ok(()));
+        }
+        self.poll_write(cx)
+    }
+
+    /// Writes all that is queued; fails when the peer takes nothing for too long.
+    pub(crate) fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         if let Poll::Ready(written) = self.outbox.poll_flush(Side::Writer, cx) {
             self.stall = None;
             return Poll::Ready(written.map_err(Error::from));
@@ -91,10 +102,7 @@ impl<M: Into<Prepared>> Sink<M> for Writer {
     type Error = Error;
 
     fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        if self.outbox.queued() < MAX_BATCH_MESSAGES {
-            return Poll::Ready(Ok(()));
-        }
-        self.poll_write(cx)
+        self.poll_room(cx)
     }
 
     fn start_send(mut self: Pin<&mut Self>, message: M) -> Result<(), Error> {

@@ -1,0 +1,13 @@
+//! The crate as its users and their clients see it: requests, frames, times.
+
+mod support;
+mod handshake;
+mod origin;
+mod messages;
+mod violations;
+mod closing;
+mod deadlines;
+mod session;
+mod stopping;
+mod pump;
+mod relay;
