@@ -45,7 +45,7 @@ impl Wake for Wakes {
 
 /// Registers a client that has read everything and is live.
 async fn live(hub: &Hub<u32>, outlet: Room, waker: &Waker) -> Client<u32> {
-    let mut client = hub.register().await.unwrap();
+    let mut client = hub.register().await.expect("the hub is open");
     client.attach(outlet);
     assert_eq!(read(&mut client, waker), None);
     client
@@ -67,11 +67,11 @@ fn read(client: &mut Client<u32>, waker: &Waker) -> Option<Vec<u32>> {
 /// Publishes these numbers, and returns when the loop has told everyone.
 async fn publish(hub: &Hub<u32>, numbers: impl IntoIterator<Item = u32>) {
     for number in numbers {
-        hub.broadcast(number).await.unwrap();
+        hub.broadcast(number).await.expect("the hub is open");
     }
     // Registering is handled after what was published before, and its answer comes after the pass.
     for _ in 0..2 {
-        drop(hub.register().await.unwrap());
+        drop(hub.register().await.expect("the hub is open"));
     }
 }
 
