@@ -3,14 +3,15 @@ use std::fmt;
 use axum_core::BoxError;
 use http::Method;
 use tokio::net::TcpListener;
+use tower::util::MapRequest;
 use tower::{Layer, Service, service_fn};
 
 use crate::error::ServeError;
 use crate::middleware::chain;
 use crate::route::{Limits, Route, RouteGroup};
 use crate::router::{RouteError, Router};
-use crate::serve::{Server, bind};
-use crate::service::{EngineService, Inner, Mount, RouteLayer, RouteService, no_route};
+use crate::serve::{Listening, Server, bind};
+use crate::service::{EngineService, Inner, Mount, RouteLayer, RouteService, no_route, strip};
 use crate::shutdown::Lifecycle;
 use crate::{IntoResponse, Request, RestConf};
 
@@ -90,8 +91,8 @@ impl<S: Clone + Send + Sync + 'static> Engine<S> {
 
     /// Gives `service` every request under `prefix` that no route takes, with the prefix taken off its path.
     ///
-    /// The longest prefix wins. `/static` takes `/static` and `/static/a`, but not `/statics`. An error of the service is
-    /// answered with 500.
+    /// The longest prefix wins. `/static` takes `/static` and `/static/a`, but not `/statics`, and not `/static/../a`: a path
+    /// with `..` is no mount's. An error of the service is answered with 500.
     pub fn mount<T>(&mut self, prefix: &str, service: T) -> &mut Self
     where
         T: Service<Request, Response: IntoResponse, Error: Into<BoxError>, Future: Send>
@@ -137,7 +138,7 @@ impl<S: Clone + Send + Sync + 'static> Engine<S> {
     pub async fn bind(self) -> Result<Server, ServeError> {
         let listener = bind(&self.conf.host, self.conf.port).await?;
         let (conf, service) = self.build()?;
-        Server::new(conf, service, listener)
+        Server::new(Listening::new(conf, service, listener)?)
     }
 
     /// Listens on the configured address and serves until SIGTERM or SIGINT: [`bind`](Self::bind) and
@@ -153,7 +154,8 @@ impl<S: Clone + Send + Sync + 'static> Engine<S> {
         shutdown: impl Future<Output = ()>,
     ) -> Result<(), ServeError> {
         let (conf, service) = self.build()?;
-        Server::new(conf, service, listener)?.serve(shutdown, std::future::pending()).await
+        Listening::new(conf, service, listener)?.serve(shutdown, std::future::pending()).await;
+        Ok(())
     }
 
     fn build(self) -> Result<(RestConf, EngineService), ServeError> {
@@ -175,6 +177,7 @@ impl<S: Clone + Send + Sync + 'static> Engine<S> {
             } else if !(prefix.is_empty() || prefix.starts_with('/')) {
                 errors.push(RouteError::NoSlash { route });
             }
+            let service = RouteService::new(MapRequest::new(service, strip(&prefix)));
             let service = chain(&self.conf, Limits::default(), RouteLayer::wrap(&self.layers, service));
             mounts.push(Mount { prefix, service });
         }
@@ -195,7 +198,7 @@ impl<S: Clone + Send + Sync + 'static> Engine<S> {
 fn join(prefix: &str, path: &str) -> String {
     let prefix = prefix.trim_end_matches('/');
     if prefix.is_empty() || !path.starts_with('/') {
-        return format!("{prefix}{path}");
+        return path.to_owned(); // `/api` and `x` must not become a valid `/apix`
     }
     if path == "/" { prefix.to_owned() } else { format!("{prefix}{path}") }
 }
@@ -203,5 +206,22 @@ fn join(prefix: &str, path: &str) -> String {
 impl<S: fmt::Debug> fmt::Debug for Engine<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Engine").field("conf", &self.conf).field("state", &self.state).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn routes_are_printed_sorted() {
+        async fn handler() {}
+        let mut engine = Engine::new(RestConf::default());
+        engine.add_route(Route::post("/users", handler));
+        engine.add_routes(RouteGroup::new().prefix("/api").route(Route::get("/:id", handler)));
+        engine.add_route(Route::get("/", handler));
+
+        assert_eq!(engine.routes_text(), "Routes:\n  GET /\n  GET /api/:id\n  POST /users");
+        assert_eq!(Engine::new(RestConf::default()).routes_text(), "Routes:");
     }
 }

@@ -2,7 +2,7 @@ use std::convert::Infallible;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use axum_core::BoxError;
 use bytes::Bytes;
@@ -10,12 +10,13 @@ use futures_util::future::BoxFuture;
 use http::uri::{PathAndQuery, Uri};
 use http::{StatusCode, header};
 use http_body::Body as HttpBody;
+use percent_encoding::percent_decode_str;
 use tower::{Layer, Service, ServiceExt};
 
 use crate::handler::Handler;
 use crate::router::{Found, Router};
 use crate::shutdown::Lifecycle;
-use crate::{Body, IntoResponse, Request, Response};
+use crate::{Body, IntoResponse, Request, Response, upgrade};
 
 /// An engine, built: a tower service that answers every request.
 ///
@@ -52,15 +53,12 @@ impl EngineService {
 
     fn route(&self, mut request: Request) -> BoxFuture<'static, Response> {
         let inner = &self.inner;
-        request.extensions_mut().insert(inner.lifecycle.clone());
-
         let found = inner.router.find(request.method(), request.uri().path());
         if let Found::Route { value, params } = found {
             request.extensions_mut().insert(params);
             return value.call_boxed(request);
         }
         if let Some(mount) = inner.mounts.iter().find(|mount| mount.takes(request.uri().path())) {
-            mount.strip(&mut request);
             return mount.service.call_boxed(request);
         }
         let miss = match found {
@@ -75,19 +73,29 @@ impl EngineService {
 
 impl Mount {
     fn takes(&self, path: &str) -> bool {
-        path.strip_prefix(&self.prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        let rest = path.strip_prefix(&self.prefix);
+        rest.is_some_and(|rest| (rest.is_empty() || rest.starts_with('/')) && !climbs(rest))
     }
+}
 
-    /// Takes the prefix off the request's path, as a mounted service expects.
-    fn strip(&self, request: &mut Request) {
+/// Whether a path has a `..`, in any spelling, by which it might leave the mount that it begins with.
+fn climbs(path: &str) -> bool {
+    percent_decode_str(path).decode_utf8_lossy().split(['/', '\\']).any(|segment| segment == "..")
+}
+
+/// Takes a mount's prefix off a request's path, as the mounted service expects. What is around the service still sees it.
+pub(crate) fn strip(prefix: &str) -> impl Fn(Request) -> Request + Clone + Send + Sync + use<> {
+    let prefix: Arc<str> = prefix.into();
+    move |mut request| {
         let path_and_query = request.uri().path_and_query().map_or("/", PathAndQuery::as_str);
-        let rest = path_and_query.strip_prefix(&self.prefix).unwrap_or(path_and_query);
+        let rest = path_and_query.strip_prefix(&*prefix).unwrap_or(path_and_query);
         let rest = if rest.starts_with('/') { rest.to_owned() } else { format!("/{rest}") };
         let mut parts = request.uri().clone().into_parts();
         parts.path_and_query = rest.parse().ok();
         if let Ok(uri) = Uri::from_parts(parts) {
             *request.uri_mut() = uri;
         }
+        request
     }
 }
 
@@ -125,7 +133,13 @@ where
     }
 
     fn call(&mut self, request: http::Request<B>) -> ResponseFuture {
-        ResponseFuture(self.route(request.map(Body::new)))
+        let mut request = request.map(Body::new);
+        // An engine mounted in another one leaves it to that one to stop, and to let responses go.
+        let is_outermost = request.extensions().get::<Lifecycle>().is_none();
+        if is_outermost {
+            request.extensions_mut().insert(self.inner.lifecycle.clone());
+        }
+        ResponseFuture { answer: self.route(request), leaves_engine: is_outermost }
     }
 }
 
@@ -149,7 +163,7 @@ impl RouteService {
     }
 
     fn call_boxed(&self, request: Request) -> BoxFuture<'static, Response> {
-        self.0.call(request)
+        self.0.clone().call(request)
     }
 }
 
@@ -166,13 +180,13 @@ where
     }
 
     fn call(&mut self, request: http::Request<B>) -> ResponseFuture {
-        ResponseFuture(self.0.call(request.map(Body::new)))
+        ResponseFuture { answer: self.call_boxed(request.map(Body::new)), leaves_engine: false }
     }
 }
 
 /// A service behind a pointer, so that a route has one type whatever its layers are.
 trait Erased: Send + Sync {
-    fn call(&self, request: Request) -> BoxFuture<'static, Response>;
+    fn call(self: Arc<Self>, request: Request) -> BoxFuture<'static, Response>;
 }
 
 impl<T> Erased for T
@@ -183,10 +197,10 @@ where
         + Sync
         + 'static,
 {
-    fn call(&self, request: Request) -> BoxFuture<'static, Response> {
-        let answer = self.clone().oneshot(request);
+    fn call(self: Arc<Self>, request: Request) -> BoxFuture<'static, Response> {
+        // Nothing of the service runs before the future is polled, not even its `Clone`, so that every panic is recovered.
         Box::pin(async move {
-            match answer.await {
+            match T::clone(&self).oneshot(request).await {
                 Ok(response) => response.into_response(),
                 Err(error) => {
                     let error: BoxError = error.into();
@@ -224,14 +238,14 @@ impl RouteLayer {
 
 /// A handler and its state as a service.
 pub(crate) struct HandlerService<H, T, S> {
-    handler: H,
-    state: S,
+    /// Shared, so that a request clones each of them once.
+    shared: Arc<(H, S)>,
     extractors: std::marker::PhantomData<fn() -> T>,
 }
 
 impl<H, T, S> HandlerService<H, T, S> {
     pub(crate) fn new(handler: H, state: S) -> Self {
-        Self { handler, state, extractors: std::marker::PhantomData }
+        Self { shared: Arc::new((handler, state)), extractors: std::marker::PhantomData }
     }
 }
 
@@ -250,26 +264,34 @@ where
     }
 
     fn call(&mut self, request: Request) -> Self::Future {
-        let answer = self.handler.clone().call(request, self.state.clone());
+        let (handler, state) = &*self.shared;
+        let answer = handler.clone().call(request, state.clone());
         Box::pin(async move { Ok(answer.await) })
     }
 }
 
-impl<H: Clone, T, S: Clone> Clone for HandlerService<H, T, S> {
+impl<H, T, S> Clone for HandlerService<H, T, S> {
     fn clone(&self) -> Self {
-        Self::new(self.handler.clone(), self.state.clone())
+        Self { shared: self.shared.clone(), extractors: std::marker::PhantomData }
     }
 }
 
 /// The answer of an [`EngineService`] or a [`RouteService`], on its way.
 #[must_use = "futures do nothing unless polled"]
-pub struct ResponseFuture(BoxFuture<'static, Response>);
+pub struct ResponseFuture {
+    answer: BoxFuture<'static, Response>,
+    leaves_engine: bool,
+}
 
 impl Future for ResponseFuture {
     type Output = Result<Response, Infallible>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.0.as_mut().poll(cx).map(Ok)
+        let response = ready!(self.answer.as_mut().poll(cx));
+        if self.leaves_engine {
+            upgrade::accept(&response);
+        }
+        Poll::Ready(Ok(response))
     }
 }
 

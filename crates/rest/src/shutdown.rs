@@ -1,12 +1,15 @@
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum_core::extract::FromRequestParts;
 use http::StatusCode;
 use http::request::Parts;
+use pin_project_lite::pin_project;
 use tokio::sync::watch;
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tokio_util::task::TaskTracker;
 
 use crate::conf::ShutdownConf;
@@ -38,7 +41,7 @@ impl Lifecycle {
 
     /// Spawns a task that ends by itself once draining begins, and is dropped when its time is up.
     pub(crate) fn spawn(&self, task: impl Future<Output: Send> + Send + 'static) {
-        self.tracker.spawn(self.abort.clone().run_until_cancelled_owned(task));
+        self.tracker.spawn(UntilAborted { task, aborted: self.abort.clone().cancelled_owned() });
     }
 
     pub(crate) fn stopping(&self) -> Stopping {
@@ -49,15 +52,15 @@ impl Lifecycle {
         Readiness { phase: self.phase.subscribe() }
     }
 
-    /// Readiness goes off; everything is still served for `WrapUpTime`.
+    /// Readiness goes off; everything is still served for `WrapUpTime`, of which `WaitTime` is the end.
     pub(crate) async fn lame_duck(&self, conf: &ShutdownConf) {
         self.phase.send_replace(Phase::LameDuck);
-        tokio::time::sleep(conf.wrap_up_time).await;
+        tokio::time::sleep(conf.wrap_up_time.min(conf.wait_time)).await;
     }
 
     /// Tells every task to end, and returns when all have, or after the rest of `WaitTime`.
     pub(crate) async fn drain(&self, conf: &ShutdownConf) {
-        let until = Instant::now() + conf.wait_time.saturating_sub(conf.wrap_up_time);
+        let until = Instant::now() + conf.wait_time.saturating_sub(conf.wrap_up_time).min(LONGEST);
         self.phase.send_replace(Phase::Draining { until });
         self.tracker.close();
         if tokio::time::timeout_at(until, self.tracker.wait()).await.is_err() {
@@ -70,6 +73,34 @@ impl Lifecycle {
         self.abort.cancel();
         self.tracker.close();
         self.tracker.wait().await;
+    }
+}
+
+/// The longest wait, a year, so that no clock overflows.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
+
+pin_project! {
+    /// A task until it is done or aborted.
+    ///
+    /// By hand, as `CancellationToken::run_until_cancelled_owned` makes a future three times as large as the task, and there
+    /// is one for each connection.
+    struct UntilAborted<T> {
+        #[pin]
+        task: T,
+        #[pin]
+        aborted: WaitForCancellationFutureOwned,
+    }
+}
+
+impl<T: Future> Future for UntilAborted<T> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.project();
+        if this.aborted.poll(cx).is_ready() {
+            return Poll::Ready(());
+        }
+        this.task.poll(cx).map(drop)
     }
 }
 

@@ -4,6 +4,8 @@ use std::io;
 use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use axum_core::extract::FromRequestParts;
@@ -20,7 +22,7 @@ use tracing::{Instrument, Span};
 
 use crate::extract::PeerAddr;
 use crate::middleware::panic_message;
-use crate::serve::Socket;
+use crate::serve::{Socket, Stream};
 use crate::shutdown::{Lifecycle, Stopping};
 use crate::{Body, IntoResponse, Response};
 
@@ -62,10 +64,13 @@ impl Upgrade {
             tracing::info_span!(parent: None, "connection", peer = self.peer.map(tracing::field::display));
         span.follows_from(Span::current());
 
+        let accepted = Accepted::default();
+        let has_left = accepted.clone();
         let (on_upgrade, stopping) = (self.on_upgrade, self.lifecycle.stopping());
         let upgraded = async move {
             match on_upgrade.await {
-                Ok(upgraded) => task(Connection::new(upgraded), stopping).await,
+                Ok(upgraded) if has_left.get() => task(Connection::new(upgraded), stopping).await,
+                Ok(_) => tracing::debug!("the connection was not upgraded, another response was sent"),
                 Err(error) => tracing::debug!(%error, "the connection was not upgraded"),
             }
         };
@@ -83,6 +88,7 @@ impl Upgrade {
         *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
         *response.headers_mut() = headers;
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("upgrade"));
+        response.extensions_mut().insert(accepted);
         response
     }
 
@@ -94,6 +100,27 @@ impl Upgrade {
     /// The address of the client's end of the connection, where it is known.
     pub fn peer(&self) -> Option<SocketAddr> {
         self.peer
+    }
+}
+
+/// Whether the engine has let the 101 go; travels with it as an extension.
+///
+/// To hyper a request is an upgrade: it hands the connection over when it is done with it, whatever the response was.
+#[derive(Clone, Default)]
+struct Accepted(Arc<AtomicBool>);
+
+impl Accepted {
+    fn get(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+}
+
+/// Lets the task of an upgrade run, if its 101 is the response that leaves the engine.
+pub(crate) fn accept(response: &Response) {
+    if response.status() == StatusCode::SWITCHING_PROTOCOLS
+        && let Some(accepted) = response.extensions().get::<Accepted>()
+    {
+        accepted.0.store(true, Ordering::Release);
     }
 }
 
@@ -135,7 +162,7 @@ pub struct Connection {
 
 enum Io {
     /// Served by this crate: no indirection on the way to the socket.
-    Own(Socket),
+    Own(Stream),
     /// Served by other means, through [`EngineService`](crate::EngineService).
     Foreign(TokioIo<Upgraded>),
 }
@@ -143,7 +170,11 @@ enum Io {
 impl Connection {
     fn new(upgraded: Upgraded) -> Self {
         match downcast::<TokioIo<Socket>>(upgraded) {
-            Ok(parts) => Self { early: parts.read_buf, io: Io::Own(parts.io.into_inner()) },
+            // Copied, as even an empty part of hyper's read buffer would keep the whole of it for the connection's life.
+            Ok(parts) => Self {
+                early: Bytes::copy_from_slice(&parts.read_buf),
+                io: Io::Own(parts.io.into_inner().into_stream()),
+            },
             Err(upgraded) => Self { early: Bytes::new(), io: Io::Foreign(TokioIo::new(upgraded)) },
         }
     }

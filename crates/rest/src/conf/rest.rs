@@ -102,7 +102,7 @@ pub struct MiddlewaresConf {
     pub max_conns: bool,
     /// The limit of [`RestConf::timeout`].
     pub timeout: bool,
-    /// A panic in a handler is answered 500. Without it, it takes the connection down.
+    /// A panic in a handler becomes a 500 below the limits; without this, it becomes one above all middlewares.
     pub recover: bool,
     /// The limit of [`RestConf::max_bytes`].
     pub max_bytes: bool,

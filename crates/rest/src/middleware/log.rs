@@ -1,7 +1,7 @@
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use http::{Method, StatusCode};
 use pin_project_lite::pin_project;
@@ -69,8 +69,12 @@ impl<F: Future<Output = Result<Response, Infallible>>> Future for ResponseFuture
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let response = ready!(this.answer.poll(cx))?;
-        if let Some(mut line) = this.line.take() {
+        let mut line = this.line.take(); // so that a panic drops it here
+        let Poll::Ready(response) = this.answer.poll(cx)? else {
+            *this.line = line;
+            return Poll::Pending;
+        };
+        if let Some(line) = &mut line {
             line.status = Some(response.status());
         }
         Poll::Ready(Ok(response))
@@ -105,8 +109,10 @@ impl Line {
 
 impl Drop for Line {
     fn drop(&mut self) {
-        // 499 is nginx's and go-zero's word for a client that closed before the answer.
-        let status = self.status.map_or(499, |status| status.as_u16());
+        // 499 is nginx's and go-zero's word for a client that closed before the answer. A panic is on its way to the outermost
+        // recover, which makes a 500 of it.
+        let unanswered = if std::thread::panicking() { 500 } else { 499 };
+        let status = self.status.map_or(unanswered, |status| status.as_u16());
         let (method, path, latency) = (&self.method, &self.path, self.begin.elapsed());
         let peer = self.peer.map(tracing::field::display);
         if status >= 500 {

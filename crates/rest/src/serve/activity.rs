@@ -20,6 +20,8 @@ struct State {
     in_flight: usize,
     /// On HTTP/2 bytes may come in that belong to no request.
     is_http2: bool,
+    /// It was asked to end: nothing new is waited for.
+    is_ending: bool,
     phase: Phase,
 }
 
@@ -34,8 +36,8 @@ enum Phase {
 impl Activity {
     pub(super) fn new(header_timeout: Duration, idle_timeout: Duration) -> Self {
         let phase = Phase::Head { since: Instant::now() };
-        let state = Mutex::new(State { in_flight: 0, is_http2: false, phase });
-        Self { header_timeout, idle_timeout, state }
+        let state = Mutex::new(State { in_flight: 0, is_http2: false, is_ending: false, phase });
+        Self { header_timeout: header_timeout.min(NEVER), idle_timeout: idle_timeout.min(NEVER), state }
     }
 
     /// Notes that bytes came in.
@@ -46,6 +48,18 @@ impl Activity {
         }
         let since = Instant::now();
         state.phase = if state.is_http2 { Phase::Idle { since } } else { Phase::Head { since } };
+    }
+
+    /// Notes that bytes went out.
+    ///
+    /// A request is no longer in flight once hyper has its response, of which a slow client may still have much to read.
+    pub(super) fn sent(&self) {
+        let mut state = self.state();
+        if state.in_flight == 0
+            && let Phase::Idle { since } = &mut state.phase
+        {
+            *since = Instant::now();
+        }
     }
 
     /// Notes that a request's head is complete.
@@ -62,15 +76,24 @@ impl Activity {
         state.phase = Phase::Idle { since: Instant::now() };
     }
 
+    /// Notes that the connection was asked to end. Apart from requests in flight it has [`FAREWELL`] for that.
+    pub(super) fn farewell(&self) {
+        let mut state = self.state();
+        state.is_ending = true;
+        state.phase = Phase::Idle { since: Instant::now() };
+    }
+
     /// When to look again; `None` when the connection's time is up.
     pub(super) fn next_check(&self, now: Instant) -> Option<Instant> {
         let state = self.state();
+        let (header_timeout, idle_timeout) =
+            if state.is_ending { (FAREWELL, FAREWELL) } else { (self.header_timeout, self.idle_timeout) };
         // What the connection does may change at any time, and then its deadline: it looks again that soon.
-        let limits = [self.header_timeout, self.idle_timeout].into_iter().filter(|limit| !limit.is_zero());
+        let limits = [header_timeout, idle_timeout].into_iter().filter(|limit| !limit.is_zero());
         let soon = now + limits.min().unwrap_or(NEVER);
         let (since, limit) = match state.phase {
-            Phase::Head { since } => (since, self.header_timeout),
-            Phase::Idle { since } => (since, self.idle_timeout),
+            Phase::Head { since } => (since, header_timeout),
+            Phase::Idle { since } => (since, idle_timeout),
         };
         if state.in_flight > 0 || limit.is_zero() {
             return Some(soon);
@@ -84,6 +107,9 @@ impl Activity {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+/// How long a connection that was asked to end may take before it is dropped, from its last sign of life on.
+const FAREWELL: Duration = Duration::from_secs(1);
 
 /// A time that no process lives to see.
 const NEVER: Duration = Duration::from_secs(365 * 24 * 3600);
@@ -137,6 +163,43 @@ mod tests {
         let first_byte = Instant::now() - secs(5);
         assert_eq!(activity.next_check(first_byte + HEADER), None);
         assert_eq!(activity.next_check(first_byte + secs(9)), Some(first_byte + HEADER));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_slow_reader_of_a_response_is_not_idle() {
+        let activity = Activity::new(HEADER, IDLE);
+        activity.begin(Version::HTTP_11);
+        activity.end();
+        tokio::time::advance(secs(55)).await;
+        activity.sent();
+        let last_write = Instant::now();
+        assert_eq!(activity.next_check(last_write + secs(55)), Some(last_write + IDLE));
+        assert_eq!(activity.next_check(last_write + IDLE), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_that_ends_waits_for_requests_in_flight_and_for_no_head() {
+        let activity = Activity::new(HEADER, IDLE);
+        activity.begin(Version::HTTP_11);
+        activity.farewell();
+        let farewell = Instant::now();
+        assert_eq!(activity.next_check(farewell + secs(30)), Some(farewell + secs(30) + FAREWELL));
+
+        activity.end();
+        tokio::time::advance(FAREWELL / 2).await;
+        activity.received();
+        tokio::time::advance(FAREWELL / 2).await;
+        activity.received(); // a trickle of a head gives no further time
+        let head = farewell + FAREWELL / 2;
+        assert_eq!(activity.next_check(Instant::now()), Some(head + FAREWELL));
+        assert_eq!(activity.next_check(head + FAREWELL), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_limit_beyond_the_clock_is_none() {
+        let activity = Activity::new(Duration::MAX, Duration::MAX);
+        let begin = Instant::now();
+        assert_eq!(activity.next_check(begin), Some(begin + NEVER));
     }
 
     #[tokio::test(start_paused = true)]

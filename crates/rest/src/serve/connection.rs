@@ -26,9 +26,6 @@ use crate::service::{EngineService, ResponseFuture};
 use crate::shutdown::{Lifecycle, Stopping};
 use crate::{Body, Response, RestConf};
 
-/// How long a connection that was asked to end may take before it is dropped.
-const FAREWELL: Duration = Duration::from_secs(1);
-
 /// Serves one connection until it ends, its time is up, or it was upgraded.
 pub(super) async fn serve_connection(
     stream: TcpStream,
@@ -61,20 +58,20 @@ pub(super) async fn serve_connection(
                 }
                 return;
             }
-            () = stopping.draining(), if !is_ending => {
-                is_ending = true;
-                connection.as_mut().graceful_shutdown();
-            }
+            () = stopping.draining(), if !is_ending => {}
             () = check.as_mut() => match activity.next_check(Instant::now()) {
-                Some(next) => check.as_mut().reset(next),
-                None if is_ending => return,
-                None => {
-                    is_ending = true;
-                    connection.as_mut().graceful_shutdown();
-                    check.as_mut().reset(Instant::now() + FAREWELL);
+                Some(next) => {
+                    check.as_mut().reset(next);
+                    continue;
                 }
+                None if is_ending => return,
+                None => {}
             }
         }
+        is_ending = true;
+        activity.farewell();
+        connection.as_mut().graceful_shutdown();
+        check.as_mut().reset(Instant::now());
     }
 }
 
@@ -97,12 +94,15 @@ fn http(conf: &RestConf, lifecycle: Lifecycle) -> auto::Builder<Lifecycle> {
     http.http1()
         .timer(TokioTimer::new())
         .header_read_timeout(None) // `Activity` has it
-        .max_buf_size(conf.max_header_bytes);
+        .max_buf_size(conf.max_header_bytes.max(LEAST_BUFFER));
     http.http2()
         .timer(TokioTimer::new())
         .max_header_list_size(u32::try_from(conf.max_header_bytes).unwrap_or(u32::MAX));
     http
 }
+
+/// What hyper must have; a config that was not loaded may say less.
+const LEAST_BUFFER: usize = 8 << 10;
 
 impl<F> Executor<F> for Lifecycle
 where

@@ -8,13 +8,14 @@ mod tls;
 mod signals;
 
 use std::fmt;
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tokio::net::{TcpListener, lookup_host};
 use tokio_rustls::TlsAcceptor;
 
-pub(crate) use self::socket::Socket;
+pub(crate) use self::socket::{Socket, Stream};
 
 use self::signals::Signals;
 use crate::RestConf;
@@ -22,7 +23,46 @@ use crate::error::ServeError;
 use crate::service::EngineService;
 
 /// An engine that listens. Connections are accepted once it is [started](Self::start).
+///
+/// From here on SIGTERM and SIGINT do not end the process by themselves, so that one that comes early is not lost.
 pub struct Server {
+    engine: Listening,
+    signals: Signals,
+}
+
+impl Server {
+    pub(crate) fn new(engine: Listening) -> Result<Self, ServeError> {
+        Ok(Self { engine, signals: Signals::new().map_err(ServeError::Io)? })
+    }
+
+    /// The address it listens on, with the port that the system chose where the config says 0.
+    pub fn addr(&self) -> SocketAddr {
+        self.engine.addr
+    }
+
+    /// Where a browser on this machine finds it, such as `http://localhost:8888`.
+    pub fn url(&self) -> String {
+        let Listening { addr, tls, .. } = &self.engine;
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        if addr.ip().is_loopback() || addr.ip().is_unspecified() {
+            return format!("{scheme}://localhost:{}", addr.port());
+        }
+        format!("{scheme}://{addr}")
+    }
+
+    /// Serves until SIGTERM or SIGINT, then drains; a second signal drops what is left.
+    ///
+    /// It returns when the listener is closed and no task of the engine is left, `Shutdown.WaitTime` after the first
+    /// signal at the latest. A connection's errors end that connection alone.
+    pub async fn start(self) -> Result<(), ServeError> {
+        let Self { engine, signals } = self;
+        engine.serve(signals.clone().received(1), signals.received(2)).await;
+        Ok(())
+    }
+}
+
+/// An engine, built, with its listener.
+pub(crate) struct Listening {
     conf: Arc<RestConf>,
     service: EngineService,
     listener: TcpListener,
@@ -30,7 +70,7 @@ pub struct Server {
     tls: Option<TlsAcceptor>,
 }
 
-impl Server {
+impl Listening {
     pub(crate) fn new(
         conf: RestConf,
         service: EngineService,
@@ -41,40 +81,8 @@ impl Server {
         Ok(Self { conf: Arc::new(conf), service, listener, addr, tls })
     }
 
-    /// The address it listens on, with the port that the system chose where the config says 0.
-    pub fn addr(&self) -> SocketAddr {
-        self.addr
-    }
-
-    /// Where a browser on this machine finds it, such as `http://localhost:8888`.
-    pub fn url(&self) -> String {
-        let scheme = if self.tls.is_some() { "https" } else { "http" };
-        let ip = self.addr.ip();
-        if ip.is_loopback() || ip.is_unspecified() {
-            return format!("{scheme}://localhost:{}", self.addr.port());
-        }
-        format!("{scheme}://{}", self.addr)
-    }
-
-    /// Serves until SIGTERM or SIGINT, then drains; a second signal drops what is left.
-    ///
-    /// It returns when the listener is closed and no task of the engine is left, `Shutdown.WaitTime` after the first
-    /// signal at the latest.
-    ///
-    /// # Errors
-    ///
-    /// [`ServeError::Io`] when the signals cannot be listened to. A connection's errors end that connection alone.
-    pub async fn start(self) -> Result<(), ServeError> {
-        let signals = Signals::new().map_err(ServeError::Io)?;
-        self.serve(signals.clone().received(1), signals.received(2)).await
-    }
-
     /// Serves until `shutdown`, then drains until all is done, time is up or `abort` is ready.
-    pub(crate) async fn serve(
-        self,
-        shutdown: impl Future<Output = ()>,
-        abort: impl Future<Output = ()>,
-    ) -> Result<(), ServeError> {
+    pub(crate) async fn serve(self, shutdown: impl Future<Output = ()>, abort: impl Future<Output = ()>) {
         let lifecycle = self.service.lifecycle().clone();
         let Self { conf, service, listener, tls, .. } = self;
 
@@ -96,20 +104,21 @@ impl Server {
         }
         lifecycle.abort().await;
         tracing::info!("stopped");
-        Ok(())
     }
 }
 
-/// Listens on `host:port`. Of a host's addresses the first that can be listened on is taken, IPv4 before IPv6, as Go does.
+/// Listens on `host:port`. Of a host's addresses the first is taken, IPv4 before IPv6, as Go does. Trying the next one would
+/// hide that the port is in use.
 pub(crate) async fn bind(host: &str, port: u16) -> Result<TcpListener, ServeError> {
     let failed = |source| ServeError::Bind { addr: format!("{host}:{port}"), source };
-    let mut addrs: Vec<_> = lookup_host((host, port)).await.map_err(failed)?.collect();
-    addrs.sort_by_key(SocketAddr::is_ipv6);
-    TcpListener::bind(&*addrs).await.map_err(failed)
+    let mut addrs = lookup_host((host, port)).await.map_err(failed)?;
+    let addr = addrs.by_ref().min_by_key(SocketAddr::is_ipv6);
+    let addr = addr.ok_or_else(|| failed(io::Error::other("the host has no address")))?;
+    TcpListener::bind(addr).await.map_err(failed)
 }
 
 impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Server").field("addr", &self.addr).finish_non_exhaustive()
+        f.debug_struct("Server").field("addr", &self.engine.addr).finish_non_exhaustive()
     }
 }

@@ -1,0 +1,9 @@
+//! How an engine ends, and the upgraded connections that it ends with.
+
+mod drain;
+mod tasks;
+mod upgrade;
+
+#[path = "../support/mod.rs"]
+#[allow(dead_code, clippy::allow_attributes, reason = "each group of tests uses its part")]
+mod support;
