@@ -96,8 +96,8 @@ impl<M: Message> Client<M> {
     ///
     /// The client's task reads on as before: it gets what the outlet did not take, and is pending while the outlet takes
     /// everything. Of several outlets the first counts.
-    pub fn attach(&mut self, outlet: impl Outlet<M> + 'static) {
-        self.membership.attach(Arc::new(outlet));
+    pub fn attach(&mut self, outlet: Arc<impl Outlet<M> + 'static>) {
+        self.membership.attach(outlet);
     }
 
     /// A publisher into this client's hub; it outlives the client.

@@ -46,7 +46,7 @@ impl Wake for Wakes {
 /// Registers a client that has read everything and is live.
 async fn live(hub: &Hub<u32>, outlet: Room, waker: &Waker) -> Client<u32> {
     let mut client = hub.register().await.expect("the hub is open");
-    client.attach(outlet);
+    client.attach(Arc::new(outlet));
     assert_eq!(read(&mut client, waker), None);
     client
 }
@@ -152,7 +152,7 @@ async fn nothing_is_lost_or_doubled_between_outlet_and_task() {
     // Both ways end in one list, as they do in one socket.
     let outlet = Room::new(0);
     let mut client = hub.register().await.unwrap();
-    client.attach(outlet.clone());
+    client.attach(Arc::new(outlet.clone()));
 
     let list = outlet.clone();
     let reader = tokio::spawn(async move {

@@ -10,7 +10,6 @@ use bytes::{Buf, Bytes, BytesMut};
 use futures_util::task::AtomicWaker;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::task::coop::has_budget_remaining;
-use tokio_util::io::poll_write_buf;
 
 use crate::close::CloseFrame;
 use crate::error::{Error, Kind};
@@ -27,6 +26,9 @@ const GATHER: usize = 4096;
 /// How many bytes and messages go into one write, so that a pong or a close waits for no more than this.
 const MAX_BATCH_BYTES: usize = 64 * 1024;
 pub(crate) const MAX_BATCH_MESSAGES: usize = 64;
+
+/// How many segments one write has at most; what does not fit goes with the next.
+const MAX_SLICES: usize = 16;
 
 /// How many pongs go out together at most.
 const MAX_PONGS: usize = 16;
@@ -113,12 +115,12 @@ impl Outbox {
     /// Takes all of these frames and writes what the socket takes now, or takes none where something is queued already.
     ///
     /// For whoever is not the connection's own task, and hence cannot wait: what is left is that task's, which is woken.
-    pub(crate) fn offer(&self, frames: impl Iterator<Item = Bytes>) -> bool {
+    pub(crate) fn try_write(&self, frames: impl Iterator<Item = Bytes>) -> bool {
         let mut state = self.state();
         if state.is_closed || state.has_work() {
             return false;
         }
-        state.queue.extend(frames);
+        state.begin(frames);
         if !matches!(state.poll_flush(&mut Context::from_waker(&self.waker)), Poll::Ready(Ok(()))) {
             self.wakers.writer.wake();
         }
@@ -261,7 +263,7 @@ impl State {
         loop {
             let mut io = Pin::new(self.io.as_mut().ok_or(io::ErrorKind::NotConnected)?);
             while self.batch.has_remaining() {
-                let Poll::Ready(written) = poll_write_buf(io.as_mut(), cx, &mut self.batch) else {
+                let Poll::Ready(written) = self.batch.poll_write(io.as_mut(), cx) else {
                     // Or it is this task that has written enough for now.
                     self.is_stuck |= has_budget_remaining();
                     return Poll::Pending;
@@ -270,6 +272,7 @@ impl State {
                 if n == 0 {
                     return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
                 }
+                self.batch.advance(n);
                 self.sent.bytes += n as u64;
                 self.resumed += u64::from(mem::take(&mut self.is_stuck));
             }
@@ -294,83 +297,96 @@ impl State {
             bytes += frame.len();
             messages += 1;
         }
-        let control = std::mem::take(&mut self.pongs).into_iter().chain(self.ping.take());
-        let close = if messages == self.queue.len() { self.close.take() } else { None };
-        self.batch.fill(control.chain(self.queue.drain(..messages)).chain(close));
-        if self.queue.is_empty() {
-            self.queue = VecDeque::new(); // an idle connection holds no memory of its last burst
+        let mut queue = mem::take(&mut self.queue);
+        self.begin(queue.drain(..messages));
+        if queue.is_empty() {
+            self.batch.push(self.close.take().unwrap_or_default());
+        } else {
+            self.queue = queue; // an empty one is dropped: an idle connection holds no memory of its last burst
         }
-        self.sent.messages += messages as u64;
         self.batch.has_remaining()
+    }
+
+    /// Begins a batch with these messages, and the control frames that are due before them.
+    fn begin(&mut self, messages: impl Iterator<Item = Bytes>) {
+        let control = mem::take(&mut self.pongs).into_iter().chain(self.ping.take());
+        control.for_each(|frame| self.batch.push(frame));
+        for frame in messages {
+            self.batch.push(frame);
+            self.sent.messages += 1;
+        }
     }
 }
 
 /// The bytes of one write: short frames copied together, long ones as they are.
 #[derive(Default)]
 struct Batch {
-    segments: VecDeque<Bytes>,
+    /// The first frame. Usually it is the only one, and there is nothing to copy and nothing to allocate.
+    head: Bytes,
+    tail: VecDeque<Bytes>,
+    /// The short frames at the end.
+    gathered: BytesMut,
 }
 
 impl Batch {
-    fn fill(&mut self, frames: impl Iterator<Item = Bytes>) {
-        let mut gathered = BytesMut::new();
-        for frame in frames {
-            let follows =
-                self.segments.back().is_some_and(|last| last.len() < GATHER) || !gathered.is_empty();
-            if frame.len() >= GATHER {
-                self.close_segment(&mut gathered);
-                self.segments.push_back(frame);
-            } else if !follows {
-                self.segments.push_back(frame); // the usual case is one frame, and nothing to copy
-            } else {
-                if gathered.is_empty() {
-                    gathered.extend(self.segments.pop_back());
-                }
-                gathered.extend_from_slice(&frame);
+    fn push(&mut self, frame: Bytes) {
+        if !self.has_remaining() {
+            self.head = frame;
+            return;
+        }
+        if frame.len() >= GATHER {
+            if !self.gathered.is_empty() {
+                self.tail.push_back(mem::take(&mut self.gathered).freeze());
             }
+            self.tail.push_back(frame);
+            return;
         }
-        self.close_segment(&mut gathered);
-    }
-
-    fn close_segment(&mut self, gathered: &mut BytesMut) {
-        if !gathered.is_empty() {
-            self.segments.push_back(gathered.split().freeze());
+        if self.head.len() < GATHER && self.tail.is_empty() && self.gathered.is_empty() {
+            self.gathered.extend_from_slice(&mem::take(&mut self.head));
         }
-    }
-}
-
-impl Buf for Batch {
-    fn remaining(&self) -> usize {
-        self.segments.iter().map(Bytes::len).sum()
+        self.gathered.extend_from_slice(&frame);
     }
 
-    fn chunk(&self) -> &[u8] {
-        self.segments.front().map_or(&[], |segment| segment)
-    }
-
-    fn chunks_vectored<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
-        let used = slices.len().min(self.segments.len());
-        for (slice, segment) in slices.iter_mut().zip(&self.segments) {
+    fn poll_write(&self, io: Pin<&mut Box<dyn Transport>>, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let mut slices = [IoSlice::new(&[]); MAX_SLICES];
+        let mut count = 0;
+        for (slice, segment) in slices.iter_mut().zip(self.segments()) {
             *slice = IoSlice::new(segment);
+            count += 1;
         }
-        used
+        match &slices[..count] {
+            [only] => io.poll_write(cx, only),
+            several => io.poll_write_vectored(cx, several),
+        }
     }
 
     fn advance(&mut self, mut n: usize) {
-        while let Some(segment) = self.segments.front_mut() {
+        let of_head = n.min(self.head.len());
+        self.head.advance(of_head);
+        n -= of_head;
+        while let Some(segment) = self.tail.front_mut() {
             if n < segment.len() {
                 return segment.advance(n);
             }
             n -= segment.len();
-            self.segments.pop_front();
+            self.tail.pop_front();
         }
-        if self.segments.is_empty() {
-            self.segments = VecDeque::new();
+        self.gathered.advance(n);
+        if !self.has_remaining() {
+            *self = Self::default(); // what was written is not kept
         }
     }
 
     fn has_remaining(&self) -> bool {
-        !self.segments.is_empty()
+        self.segments().next().is_some()
+    }
+
+    fn segments(&self) -> impl Iterator<Item = &[u8]> {
+        let tail = self.tail.iter().map(|segment| &**segment);
+        std::iter::once(&*self.head)
+            .chain(tail)
+            .chain([&*self.gathered])
+            .filter(|segment| !segment.is_empty())
     }
 }
 

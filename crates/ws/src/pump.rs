@@ -1,7 +1,6 @@
 use std::fmt;
 use std::future::{IntoFuture, pending, poll_fn};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use futures_util::FutureExt;
@@ -110,7 +109,7 @@ where
     F: FnMut(Message) -> Result<Option<Prepared>, CloseFrame>,
 {
     let (mut reader, mut writer) = socket.split();
-    client.attach(Direct(writer.outbox().clone()));
+    client.attach(writer.outbox().clone());
     let publisher = client.publisher();
     let end = tokio::select! {
         end = read_pump(&mut reader, publisher, inbound) => end,
@@ -123,12 +122,10 @@ where
 }
 
 /// The way from the hub's loop into the socket, while the socket takes everything at once.
-struct Direct(Arc<Outbox>);
-
-impl Outlet<Prepared> for Direct {
+impl Outlet<Prepared> for Outbox {
     fn offer(&self, messages: &[Prepared]) -> usize {
         let frames = messages.iter().map(|message| message.frame().clone());
-        if self.0.offer(frames) { messages.len() } else { 0 }
+        if self.try_write(frames) { messages.len() } else { 0 }
     }
 }
 
