@@ -1,1 +1,23 @@
-//! Being written.
+//! Zeroxide from outside: the examples as programs, over real sockets, with clients that others wrote.
+//!
+//! `house.rs` keeps `docs/ARCHITECTURE.md` true. Then one module per thing that must work, each test a sentence. The
+//! others are what they stand on: `program.rs` runs an example, `client.rs` and `foreign.rs` talk to it, `raw.rs` does
+//! so byte by byte, `folder.rs` holds files, and `deadline.rs` bounds every wait.
+
+mod house;
+
+mod chat;
+mod foreign_members;
+mod slow;
+#[cfg(unix)]
+mod stop;
+mod start;
+mod panic;
+mod examples;
+
+mod program;
+mod client;
+mod foreign;
+mod raw;
+mod folder;
+mod deadline;

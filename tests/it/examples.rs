@@ -1,0 +1,79 @@
+//! The smaller examples do what their head comments say. The chat has modules of its own.
+
+use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::Message;
+
+use crate::client::Client;
+use crate::program::{Program, command};
+use crate::raw;
+
+#[tokio::test]
+async fn hello_greets_by_name_and_shouts_when_asked() {
+    let hello = Program::start(&mut command("hello")).await;
+    assert_eq!(hello.announcement(), format!("hello on http://localhost:{}", hello.addr().port()));
+
+    for (path, message) in [
+        ("/hello/Ann", "Hello, Ann!"),
+        ("/hello/Ann?shout=true", "HELLO, ANN!"),
+        ("/hello/%C3%84nne%20Marie", "Hello, Änne Marie!"),
+    ] {
+        let answer = raw::get(hello.addr(), path).await;
+        assert_eq!(
+            (answer.status(), answer.header("content-type")),
+            ("200 OK", "application/json; charset=utf-8"),
+            "{path}"
+        );
+        let body: Value = serde_json::from_str(&answer.body).unwrap();
+        assert_eq!(body, json!({ "message": message }), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn hello_refuses_what_it_cannot_understand() {
+    let hello = Program::start(&mut command("hello")).await;
+    for (path, status) in
+        [("/hello/Ann?shout=loudly", "400 Bad Request"), ("/hello/", "404 Not Found"), ("/", "404 Not Found")]
+    {
+        assert_eq!(raw::get(hello.addr(), path).await.status(), status, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn ws_echo_says_everything_back() {
+    let echo = Program::start(&mut command("ws-echo")).await;
+    assert_eq!(echo.announcement(), format!("echo on ws://localhost:{}/echo", echo.addr().port()));
+
+    let mut ann = Client::connect(echo.addr(), "/echo").await;
+    for message in [
+        Message::text("Hello!"),
+        Message::text(""),
+        Message::binary(vec![0, 255]),
+        Message::binary(vec![7; 1 << 20]),
+    ] {
+        ann.send(message.clone()).await;
+        assert!(matches!(ann.next().await, Some(Ok(echo)) if echo == message), "{} bytes", message.len());
+    }
+    ann.leave().await;
+}
+
+#[tokio::test]
+async fn ws_echo_takes_messages_up_to_its_limit() {
+    let echo = Program::start(command("ws-echo").args(["--max-message-bytes", "5"])).await;
+    let mut ann = Client::connect(echo.addr(), "/echo").await;
+    ann.say("12345").await;
+    assert_eq!(ann.hears().await, "12345");
+    ann.say("123456").await;
+    assert_eq!(ann.is_closed().await, (1009, "message is larger than 5 bytes".to_owned()));
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn the_examples_end_well_when_they_are_asked_to() {
+    for name in ["hello", "ws-echo"] {
+        let mut example = Program::start(&mut command(name)).await;
+        // Whoever serves has taken the signals over.
+        assert_eq!(raw::get(example.addr(), "/nothing").await.status(), "404 Not Found");
+        example.signal("TERM").await;
+        assert_eq!(example.ended().await.code(), Some(0), "{name}");
+    }
+}

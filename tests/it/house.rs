@@ -1,0 +1,11 @@
+//! Keeps `docs/ARCHITECTURE.md` and the README true. Where a test fails here, either the code or the page is wrong.
+//!
+//! `arrows.rs` says who may know whom, `files.rs` what every file must hold to, `pages.rs` what the pages claim, and
+//! `manifests.rs` what the manifests have in common; `repository.rs` reads what all of them look at.
+
+mod arrows;
+mod files;
+mod pages;
+mod manifests;
+
+mod repository;

@@ -1,0 +1,50 @@
+//! What every file must hold to.
+
+use super::repository::{code_below, files, files_with, read, root};
+
+const MAX_LINES: usize = 450;
+const MAX_LINES_OF_THE_CHAT: usize = 120;
+
+#[test]
+fn no_source_file_is_longer_than_450_lines() {
+    for file in files_with(&["rs", "js", "cjs", "css", "html", "py"]) {
+        let lines = read(file).lines().count();
+        assert!(lines <= MAX_LINES, "{file} has {lines} lines, more than {MAX_LINES}");
+    }
+}
+
+#[test]
+fn the_chat_fits_into_120_lines() {
+    let lines = read("examples/chat/src/main.rs").lines().count();
+    assert!(lines <= MAX_LINES_OF_THE_CHAT, "{lines} lines, more than {MAX_LINES_OF_THE_CHAT}");
+}
+
+#[test]
+fn nothing_is_left_undone_or_ignored() {
+    // In two parts, as this file is read too.
+    let undone = [concat!("todo", "!"), concat!("unimplemented", "!"), concat!("#[", "ignore")];
+    for (file, code) in code_below("") {
+        for undone in undone {
+            assert!(!code.contains(undone), "{file} has {undone}");
+        }
+    }
+}
+
+#[test]
+fn no_file_names_a_path_of_one_machine() {
+    // In two parts, as this file is read too.
+    let folders = [concat!("/wo", "rk/"), concat!("/ro", "ot/"), concat!("/ho", "me/")];
+    for file in files() {
+        let content = std::fs::read(root().join(file)).expect("the file can be read");
+        let content = String::from_utf8_lossy(&content);
+        for (index, line) in content.lines().enumerate() {
+            for folder in folders {
+                assert!(
+                    !line.contains(folder),
+                    "{file}:{}: {folder} is there on no other machine",
+                    index + 1
+                );
+            }
+        }
+    }
+}
