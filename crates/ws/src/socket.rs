@@ -57,7 +57,7 @@ impl WebSocket {
         let (read, write) = tokio::io::split(io);
         let outbox = Arc::new(Outbox::new(write));
         let writer = Writer::new(outbox.clone(), conf.write_timeout);
-        let inbound = Inbound::new(Gate::new(read, outbox.clone()), outbox, conf).await;
+        let inbound = Inbound::new(Gate::new(read, outbox.clone(), &conf), outbox, conf).await;
         Self { reader: Reader::new(inbound, home), writer, subprotocol: None, peer: None }
     }
 
