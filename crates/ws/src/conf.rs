@@ -13,6 +13,17 @@ pub struct WsConf {
     /// that names the limit. 1 to 1 GiB; default 65,536.
     #[serde(with = "range::Integer::<1, 1_073_741_824>")]
     pub max_message_bytes: usize,
+    /// How many fragments a message may have. One more closes with 1008. 1 to 1 Gi; default 131,072.
+    #[serde(with = "range::Integer::<1, 1_073_741_824>")]
+    pub max_fragments: usize,
+    /// How many frames may come in at once that bring no message on: pings, pongs, empty fragments. Each frame of a message
+    /// lets one more in, and time does: as many as this in 10 s. One too many closes with 1008. 16 to 1 Mi; default 1024.
+    #[serde(with = "range::Integer::<16, 1_048_576>")]
+    pub max_overhead_frames: usize,
+    /// How long a message, or a frame, may take from its first byte to its last; for a long one the time begins anew with
+    /// each 64 KiB that have come in. Then it is closed with 1008. 100 ms to 1 h; default 30 s.
+    #[serde(with = "range::Millis::<100, 3_600_000>")]
+    pub message_timeout: Duration,
     /// How long nothing may come in before a ping goes out. 100 ms to 1 h; default 20 s.
     #[serde(with = "range::Millis::<100, 3_600_000>")]
     pub ping_interval: Duration,
@@ -35,6 +46,9 @@ impl Default for WsConf {
     fn default() -> Self {
         Self {
             max_message_bytes: 64 * 1024,
+            max_fragments: 128 * 1024,
+            max_overhead_frames: 1024,
+            message_timeout: Duration::from_secs(30),
             ping_interval: Duration::from_secs(20),
             pong_timeout: Duration::from_secs(10),
             write_timeout: Duration::from_secs(10),

@@ -24,6 +24,10 @@ pub(crate) enum Kind {
     Utf8,
     /// A message was over the limit, in bytes.
     TooBig(usize),
+    /// The peer sent more frames than anybody needs.
+    Flood(&'static str),
+    /// A message that had begun did not go on for so long.
+    MessageTimeout(Duration),
     /// The peer took no byte for so long.
     WriteStall(Duration),
     /// The peer did not answer a ping for so long.
@@ -49,14 +53,14 @@ impl Error {
         matches!(*self.0, Kind::Lost(_) | Kind::Closed)
     }
 
-    /// Whether the peer was given up: it answered no ping, or took no byte, in time.
+    /// Whether the peer was given up: it answered no ping, took no byte, or did not finish a message, in time.
     pub fn is_timeout(&self) -> bool {
-        matches!(*self.0, Kind::WriteStall(_) | Kind::PongTimeout(_))
+        matches!(*self.0, Kind::WriteStall(_) | Kind::PongTimeout(_) | Kind::MessageTimeout(_))
     }
 
     /// Whether the peer did what it must not: broke the protocol, sent invalid UTF-8, or too much.
     pub fn is_protocol(&self) -> bool {
-        matches!(*self.0, Kind::Protocol(_) | Kind::Utf8 | Kind::TooBig(_))
+        matches!(*self.0, Kind::Protocol(_) | Kind::Utf8 | Kind::TooBig(_) | Kind::Flood(_))
     }
 
     /// Whether the engine is stopping.
@@ -71,6 +75,9 @@ impl Error {
             Kind::Protocol(reason) => CloseFrame::new(CloseCode::PROTOCOL_ERROR, reason),
             Kind::Utf8 => CloseFrame::new(CloseCode::INVALID_PAYLOAD, self.to_string()),
             Kind::TooBig(_) => CloseFrame::new(CloseCode::MESSAGE_TOO_BIG, self.to_string()),
+            Kind::Flood(_) | Kind::MessageTimeout(_) => {
+                CloseFrame::new(CloseCode::POLICY_VIOLATION, self.to_string())
+            }
             Kind::PongTimeout(_) => CloseFrame::new(CloseCode::TIMEOUT, self.to_string()),
             Kind::Stopping => CloseFrame::new(CloseCode::GOING_AWAY, self.to_string()),
             Kind::Ended(frame) => frame.clone(),
@@ -93,6 +100,8 @@ impl fmt::Display for Error {
             Kind::Protocol(reason) => f.write_str(reason),
             Kind::Utf8 => f.write_str("text is not valid UTF-8"),
             Kind::TooBig(limit) => write!(f, "message is larger than {limit} bytes"),
+            Kind::Flood(reason) => f.write_str(reason),
+            Kind::MessageTimeout(time) => write!(f, "a message did not go on within {time:?}"),
             Kind::WriteStall(time) => write!(f, "no byte was taken within {time:?}"),
             Kind::PongTimeout(time) => write!(f, "no answer to a ping within {time:?}"),
             Kind::Stopping => f.write_str("the server is stopping"),

@@ -4,39 +4,132 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::Instant;
 
+use crate::conf::WsConf;
+use crate::inspector::Inspector;
+use crate::intake::Intake;
 use crate::outbox::Outbox;
+use crate::verdict::Verdict;
+
+/// tungstenite's own read buffer, which it holds for as long as the connection lives. Its default is 128 KiB.
+pub(crate) const READ_BUFFER: usize = 2 * 1024;
+
+/// How much is passed at once. When tungstenite has read a head it makes room for the payload behind whatever it holds,
+/// though the payload may be there already. A third is what makes that fit in all cases, so that its buffer never grows.
+const PASS: usize = READ_BUFFER / 3;
+
+/// How many bytes and frames are passed before the task lets others have the thread.
+const TURN_BYTES: u64 = 256 * 1024;
+const TURN_FRAMES: u64 = 1024;
 
 /// Stands between the socket and tungstenite.
 ///
-/// Inbound it passes the bytes and counts them. Outbound nothing passes: tungstenite sends control frames only, and these
-/// go into the outbox, which merges them with the messages at frame boundaries.
+/// Inbound the [`Inspector`] judges each frame by its head; after a verdict there is an end of the stream. Outbound nothing
+/// passes: tungstenite sends control frames only, and these go into the outbox, which merges them with the messages at
+/// frame boundaries.
 pub(crate) struct Gate {
     outbox: Arc<Outbox>,
+    intake: Intake,
+    inspector: Inspector,
+    verdict: Option<Verdict>,
     received: u64,
+    /// What was received and passed when the turn began.
+    turn: (u64, u64),
 }
 
 impl Gate {
-    pub(crate) fn new(outbox: Arc<Outbox>) -> Self {
-        Self { outbox, received: 0 }
+    pub(crate) fn new(outbox: Arc<Outbox>, conf: &WsConf) -> Self {
+        let inspector = Inspector::new(conf, Instant::now());
+        Self { outbox, intake: Intake::default(), inspector, verdict: None, received: 0, turn: (0, 0) }
     }
 
     /// How many bytes have come in.
     pub(crate) fn received(&self) -> u64 {
         self.received
     }
+
+    /// What the peer did wrong. Tungstenite has found an end of the stream there.
+    pub(crate) fn verdict(&self) -> Option<Verdict> {
+        self.verdict
+    }
+
+    /// How far the message is that has begun and not ended; see [`Inspector::unfinished`].
+    pub(crate) fn unfinished(&self) -> Option<u64> {
+        self.inspector.unfinished()
+    }
+
+    /// Whether there is something that was received and not passed on.
+    pub(crate) fn is_behind(&self) -> bool {
+        !self.intake.is_empty()
+    }
+
+    /// Gives back what is only held while being polled. To be called at the end of each poll.
+    pub(crate) fn settle(&mut self) {
+        self.intake.settle();
+    }
+
+    /// Reads and discards whatever comes in, up to the end of the stream.
+    pub(crate) fn poll_discard(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        loop {
+            ready!(self.poll_turn(cx));
+            let filled = self.poll_fill(cx);
+            self.intake.settle();
+            if ready!(filled)? == 0 {
+                return Poll::Ready(Ok(()));
+            }
+        }
+    }
+
+    fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let Poll::Ready(filled) = self.intake.poll_fill(&self.outbox, cx) else {
+            self.begin_turn();
+            return Poll::Pending;
+        };
+        self.received += *filled.as_ref().unwrap_or(&0) as u64;
+        Poll::Ready(filled)
+    }
+
+    /// Ready while the turn lasts. At its end the task is woken, and goes on when others had theirs.
+    fn poll_turn(&mut self, cx: &Context<'_>) -> Poll<()> {
+        let (bytes, frames) = self.turn;
+        if self.received - bytes <= TURN_BYTES && self.inspector.frames() - frames <= TURN_FRAMES {
+            return Poll::Ready(());
+        }
+        self.begin_turn();
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    fn begin_turn(&mut self) {
+        self.turn = (self.received, self.inspector.frames());
+    }
 }
 
 impl AsyncRead for Gate {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let before = buf.filled().len();
-        ready!(self.outbox.poll_read(cx, buf))?;
-        self.received += (buf.filled().len() - before) as u64;
-        Poll::Ready(Ok(()))
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let gate = self.get_mut();
+        loop {
+            if gate.verdict.is_some() {
+                return Poll::Ready(Ok(()));
+            }
+            ready!(gate.poll_turn(cx));
+            if gate.intake.is_empty() && ready!(gate.poll_fill(cx))? == 0 {
+                return Poll::Ready(Ok(()));
+            }
+            let room = buf.remaining().min(PASS);
+            let out = buf.initialize_unfilled_to(room);
+            let passed = gate.inspector.pass(gate.intake.bytes(), out, Instant::now);
+            gate.intake.advance(passed.read);
+            gate.verdict = passed.verdict;
+            buf.advance(passed.written);
+            if passed.written > 0 {
+                return Poll::Ready(Ok(()));
+            }
+            if passed.read == 0 && passed.verdict.is_none() {
+                return Poll::Ready(Err(io::Error::other("no room for a frame's head")));
+            }
+        }
     }
 }
 

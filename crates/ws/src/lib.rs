@@ -31,11 +31,12 @@
 //!
 //! - **Handshake.** Each clause of RFC 6455 section 4.2.1 has its own refusal, see [`HandshakeError`]. Pages of other sites
 //!   are refused by default, see [`Upgrader`].
-//! - **Limits and times.** Message size, silence, stuck writes, closing: see [`WsConf`], where each has its default.
+//! - **Limits and times.** Message size, fragments, floods, silence, stuck reads and writes, closing: see [`WsConf`], where
+//!   each has its default. A frame is judged by its head, before its payload is read.
 //! - **Closing.** However a handler ends (returns, fails, panics, or the server stops), the peer is told by a code and a
 //!   reason, see [`Error::close_frame`].
-//! - **Memory.** An idle connection holds a read buffer of 4 KiB; nothing is kept after a burst. A [`Prepared`] message is
-//!   made once, however many receive it.
+//! - **Memory.** An idle connection holds less than 4 KiB, a message at most twice what has come in of it, whatever it
+//!   announces; nothing is kept after a burst. A [`Prepared`] message is made once, however many receive it.
 
 mod route;
 mod upgrader;
@@ -49,7 +50,13 @@ mod closing;
 mod socket;
 mod reader;
 mod heartbeat;
+mod patience;
 mod gate;
+mod intake;
+mod inspector;
+mod frame;
+mod allowance;
+mod verdict;
 mod writer;
 mod outbox;
 mod prepared;

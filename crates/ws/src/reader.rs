@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use futures_util::{Stream, StreamExt};
-use tokio::io::AsyncReadExt;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_tungstenite::WebSocketStream;
@@ -14,13 +13,11 @@ use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use crate::close::CloseFrame;
 use crate::conf::WsConf;
 use crate::error::{Error, Kind};
-use crate::gate::Gate;
+use crate::gate::{Gate, READ_BUFFER};
 use crate::heartbeat::{Beat, Heartbeat};
 use crate::message::{Message, Text};
 use crate::outbox::{Outbox, Side, Traffic};
-
-/// tungstenite's own read buffer, which it holds for as long as the connection lives. Its default is 128 KiB.
-const READ_BUFFER: usize = 4 * 1024;
+use crate::patience::{Patience, Wait};
 
 /// The inbound half of a [`WebSocket`](crate::WebSocket).
 ///
@@ -38,7 +35,8 @@ pub(crate) struct Inbound {
     outbox: Arc<Outbox>,
     conf: WsConf,
     heartbeat: Heartbeat,
-    /// Signs of life that the heartbeat knows of.
+    patience: Patience,
+    /// Signs of life that heartbeat and patience know of.
     noted: u64,
     timer: Pin<Box<Sleep>>,
     messages: u64,
@@ -105,12 +103,14 @@ impl Inbound {
         let engine = WebSocketStream::from_raw_socket(gate, Role::Server, Some(limits)).await;
         let now = Instant::now();
         let heartbeat = Heartbeat::new(conf.ping_interval, conf.pong_timeout, now);
+        let patience = Patience::new(conf.message_timeout);
         let timer = Box::pin(sleep_until(heartbeat.next()));
         Self {
             engine,
             outbox,
             conf,
             heartbeat,
+            patience,
             noted: 0,
             timer,
             messages: 0,
@@ -136,12 +136,18 @@ impl Inbound {
     }
 
     fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Message>, Error>> {
+        let received = self.poll_engine(cx);
+        self.engine.get_mut().settle();
+        received
+    }
+
+    fn poll_engine(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Message>, Error>> {
         loop {
             if !matches!(self.end, End::Open) {
                 return Poll::Ready(Ok(None));
             }
             let Poll::Ready(next) = self.engine.poll_next_unpin(cx) else {
-                ready!(self.poll_heartbeat(cx))?;
+                ready!(self.poll_deadlines(cx))?;
                 continue;
             };
             match next {
@@ -162,21 +168,44 @@ impl Inbound {
                 Some(Ok(_)) => {}
                 Some(Err(error)) => {
                     self.end = End::Broken;
-                    return Poll::Ready(Err(error.into()));
+                    return Poll::Ready(Err(self.verdict(error)));
                 }
                 None => self.end = End::Closed,
             }
         }
     }
 
-    /// Ready when there is something to do after a time of silence: an error when the peer is gone.
-    fn poll_heartbeat(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+    /// What is wrong. Where the gate has a verdict, tungstenite only saw the stream end.
+    fn verdict(&self, error: tungstenite::Error) -> Error {
+        let error = Error::from(error);
+        match (error.kind(), self.engine.get_ref().verdict()) {
+            (Kind::Lost(None), Some(verdict)) => verdict.into(),
+            _ => error,
+        }
+    }
+
+    /// Ready when there is something to do after a time of waiting: an error when the peer is given up.
+    fn poll_deadlines(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         loop {
+            let (gate, now) = (self.engine.get_ref(), Instant::now());
             // A pong that is late because its ping stands behind a long message is none that is missing.
-            let signs = self.engine.get_ref().received() + self.outbox.resumed();
+            let signs = gate.received() + self.outbox.resumed();
+            let is_news = signs > self.noted || gate.is_behind();
+            let deadline = match self.patience.check(gate.unfinished(), is_news, now) {
+                Wait::Idle => None,
+                Wait::Until(deadline) => Some(deadline),
+                Wait::Over => {
+                    self.end = End::Broken;
+                    return Poll::Ready(Err(Kind::MessageTimeout(self.conf.message_timeout).into()));
+                }
+            };
             if signs > self.noted {
                 self.noted = signs;
-                self.heartbeat.seen(Instant::now());
+                self.heartbeat.seen(now);
+            }
+            let earlier = deadline.filter(|deadline| *deadline < self.timer.deadline());
+            if let Some(deadline) = earlier {
+                self.timer.as_mut().reset(deadline);
             }
             ready!(self.timer.as_mut().poll(cx));
             let next = match self.heartbeat.check(Instant::now()) {
@@ -190,7 +219,7 @@ impl Inbound {
                     return Poll::Ready(Err(Kind::PongTimeout(self.conf.pong_timeout).into()));
                 }
             };
-            self.timer.as_mut().reset(next);
+            self.timer.as_mut().reset(deadline.map_or(next, |deadline| next.min(deadline)));
         }
     }
 
@@ -199,8 +228,7 @@ impl Inbound {
         if matches!(self.end, End::Broken) {
             // What still comes in cannot be understood any more. It is read all the same: closing a socket with unread
             // bytes resets it, and would take our close frame from the peer.
-            let mut discarded = [0; 512];
-            while matches!(self.engine.get_mut().read(&mut discarded).await, Ok(1..)) {}
+            let _gone = std::future::poll_fn(|cx| self.engine.get_mut().poll_discard(cx)).await;
             return;
         }
         let end = |inbound: &mut Self, cx: &mut Context<'_>| loop {

@@ -55,7 +55,7 @@ impl WebSocket {
     ) -> Self {
         let outbox = Arc::new(Outbox::new(io));
         let writer = Writer::new(outbox.clone(), conf.write_timeout);
-        let inbound = Inbound::new(Gate::new(outbox.clone()), outbox, conf).await;
+        let inbound = Inbound::new(Gate::new(outbox.clone(), &conf), outbox, conf).await;
         Self { reader: Reader::new(inbound, home), writer, subprotocol: None, peer: None }
     }
 

@@ -81,7 +81,8 @@ async fn an_idle_client_that_answers_lives_for_hours() {
 #[tokio::test(start_paused = true)]
 async fn any_byte_shows_life() {
     // given a client that answers no ping, but is in the middle of a long message
-    let (mut socket, mut peer) = pair(WsConf::default(), 1 << 16).await;
+    let conf = WsConf { message_timeout: Duration::from_secs(3600), ..WsConf::default() };
+    let (mut socket, mut peer) = pair(conf, 1 << 16).await;
     let waiting = tokio::spawn(async move { (socket.recv().await, socket) });
     let message = text(&"x".repeat(100));
     for byte in &message {

@@ -5,6 +5,7 @@ mod handshake;
 mod origin;
 mod messages;
 mod violations;
+mod gate;
 mod closing;
 mod deadlines;
 mod session;

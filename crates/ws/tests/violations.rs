@@ -61,7 +61,7 @@ async fn a_breach_of_the_protocol_is_1002() {
 
 #[tokio::test]
 async fn a_length_over_the_limit_is_refused_by_the_head_alone() {
-    for len in [1001, 65_536, u64::MAX >> 1, u64::MAX] {
+    for len in [65_536, u64::MAX >> 1] {
         let mut head = vec![FIN | BINARY, 0x80 | 127];
         head.extend(len.to_be_bytes());
         head.extend([0; 4]);

@@ -1,0 +1,22 @@
+use crate::error::{Error, Kind};
+
+/// Why the gate passes nothing more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// Against RFC 6455: 1002.
+    Protocol(&'static str),
+    /// Within the protocol, but more than anybody needs: 1008.
+    Flood(&'static str),
+    /// A message over the limit, in bytes: 1009.
+    TooBig(usize),
+}
+
+impl From<Verdict> for Error {
+    fn from(verdict: Verdict) -> Self {
+        match verdict {
+            Verdict::Protocol(reason) => Kind::Protocol(reason.to_owned()).into(),
+            Verdict::Flood(reason) => Kind::Flood(reason).into(),
+            Verdict::TooBig(limit) => Kind::TooBig(limit).into(),
+        }
+    }
+}
