@@ -1,8 +1,9 @@
-//! `cargo xtask`: the chores of whoever works on Zeroxide, with nothing but the standard library.
+//! `cargo xtask`: the chores of whoever works on Zeroxide.
 //!
 //! Here are the usage text and the choice of the chore. What `cargo xtask test` does stands in `test.rs`, as one list.
 
 mod test;
+mod conformance;
 
 mod browser;
 mod foreign;
@@ -10,21 +11,27 @@ mod run;
 
 use std::env;
 use std::process::ExitCode;
+use std::time::Duration;
+
+use conformance::Selection;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
-    match Chore::parse(&arguments) {
-        Ok(Chore::Usage) => println!("{}", usage()),
-        Ok(Chore::Test { skipped }) => {
-            if let Err(failure) = test::run(&skipped) {
-                eprintln!("\n{failure}");
-                return ExitCode::FAILURE;
-            }
+    let result = match Chore::parse(&arguments) {
+        Ok(Chore::Usage) => {
+            println!("{}", usage());
+            Ok(())
         }
+        Ok(Chore::Test { skipped }) => test::run(&skipped),
+        Ok(Chore::Conformance { cases, limit }) => conformance::run(&cases, limit),
         Err(mistake) => {
             eprintln!("{mistake}\n\n{}", usage());
             return ExitCode::from(2);
         }
+    };
+    if let Err(failure) = result {
+        eprintln!("\n{failure}");
+        return ExitCode::FAILURE;
     }
     ExitCode::SUCCESS
 }
@@ -34,22 +41,33 @@ fn main() -> ExitCode {
 enum Chore {
     Usage,
     Test { skipped: Vec<String> },
+    Conformance { cases: Selection, limit: Duration },
 }
 
 impl Chore {
     fn parse(arguments: &[String]) -> Result<Self, String> {
         let mut arguments = arguments.iter().map(String::as_str);
-        match arguments.next() {
-            None | Some("help" | "-h" | "--help") => return Ok(Self::Usage),
-            Some("test") => {}
-            Some(other) => return Err(format!("there is no chore `{other}`")),
+        let chore = arguments.next().unwrap_or("help");
+        let arguments: Vec<&str> = arguments.collect();
+        if ["help", "-h", "--help"].contains(&chore)
+            || arguments.iter().any(|word| ["-h", "--help"].contains(word))
+        {
+            return Ok(Self::Usage);
         }
+        match chore {
+            "test" => Self::parse_test(&arguments),
+            "conformance" => Self::parse_conformance(&arguments),
+            other => Err(format!("there is no chore `{other}`")),
+        }
+    }
+
+    fn parse_test(arguments: &[&str]) -> Result<Self, String> {
+        let mut arguments = arguments.iter();
         let mut skipped = Vec::new();
-        while let Some(argument) = arguments.next() {
+        while let Some(&argument) = arguments.next() {
             match argument {
-                "-h" | "--help" => return Ok(Self::Usage),
                 "--skip" => {
-                    let step = arguments.next().ok_or("`--skip` needs the name of a step")?;
+                    let &step = arguments.next().ok_or("`--skip` needs the name of a step")?;
                     if !test::STEPS.iter().any(|known| known.name == step) {
                         return Err(format!("there is no step `{step}` to skip"));
                     }
@@ -60,14 +78,35 @@ impl Chore {
         }
         Ok(Self::Test { skipped })
     }
+
+    fn parse_conformance(arguments: &[&str]) -> Result<Self, String> {
+        let mut arguments = arguments.iter();
+        let (mut cases, mut minutes) = ("core", conformance::MINUTES);
+        while let Some(&argument) = arguments.next() {
+            match argument {
+                "--cases" => cases = arguments.next().ok_or("`--cases` needs a list of cases")?,
+                "--minutes" => {
+                    let number = arguments.next().and_then(|number| number.parse::<u32>().ok());
+                    minutes = number.ok_or("`--minutes` needs a whole number")?.into();
+                }
+                other => return Err(format!("`conformance` does not know `{other}`")),
+            }
+        }
+        Ok(Self::Conformance { cases: Selection::parse(cases)?, limit: Duration::from_secs(minutes * 60) })
+    }
 }
 
 fn usage() -> String {
-    let steps: String =
-        test::STEPS.iter().map(|step| format!("\n      {:8} {}", step.name, step.purpose)).collect();
+    let row = |(name, purpose): (&str, &str)| format!("\n      {name:11} {purpose}");
+    let steps: String = test::STEPS.iter().map(|step| row((step.name, step.purpose))).collect();
+    let sets: String = conformance::SETS.iter().map(|set| row((set.name, set.purpose))).collect();
+    let minutes = conformance::MINUTES;
     format!(
         "usage: cargo xtask <chore>\n\n  \
-         test [--skip STEP]...   all that must hold before a change lands, step by step:{steps}"
+         test [--skip STEP]...   all that must hold before a change lands, step by step:{steps}\n\n  \
+         conformance [--cases SPEC] [--minutes LIMIT]\n      \
+         the Autobahn testsuite on ws-echo, for at most LIMIT minutes ({minutes}); needs a Python 2.7 with pip\n      \
+         SPEC is a comma list of cases (`6`, `6.4`, `6.4.3`, `12.*.3`) and of sets (core):{sets}"
     )
 }
 
@@ -97,6 +136,26 @@ mod tests {
         assert_eq!(parse("test --skip brwser"), Err("there is no step `brwser` to skip".to_owned()));
         assert_eq!(parse("test --fast"), Err("`test` does not know `--fast`".to_owned()));
         assert_eq!(parse("test --skip"), Err("`--skip` needs the name of a step".to_owned()));
+    }
+
+    #[test]
+    fn conformance_runs_the_core_for_an_hour_unless_told_otherwise() {
+        let chore = |cases, minutes: u64| {
+            Ok(Chore::Conformance {
+                cases: Selection::parse(cases).unwrap(),
+                limit: Duration::from_secs(minutes * 60),
+            })
+        };
+        assert_eq!(parse("conformance"), chore("core", 60));
+        assert_eq!(parse("conformance --cases 1,6.4 --minutes 5"), chore("1,6.4", 5));
+    }
+
+    #[test]
+    fn what_conformance_cannot_do_is_said_at_once() {
+        assert!(parse("conformance --cases cor").unwrap_err().contains("`cor`"));
+        assert_eq!(parse("conformance --cases"), Err("`--cases` needs a list of cases".to_owned()));
+        assert_eq!(parse("conformance --minutes x"), Err("`--minutes` needs a whole number".to_owned()));
+        assert_eq!(parse("conformance --fast"), Err("`conformance` does not know `--fast`".to_owned()));
     }
 
     #[test]

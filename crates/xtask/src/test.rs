@@ -3,10 +3,10 @@
 use std::time::Instant;
 
 use crate::run::{cargo, run as command, succeeds};
-use crate::{browser, foreign};
+use crate::{browser, conformance, foreign};
 
 /// What must hold before a change lands. The first that fails ends the run.
-pub(crate) const STEPS: [Step; 6] = [
+pub(crate) const STEPS: [Step; 7] = [
     Step {
         name: "fmt",
         purpose: "the formatting is rustfmt's",
@@ -31,6 +31,11 @@ pub(crate) const STEPS: [Step; 6] = [
         name: "test",
         purpose: "all tests, those in the documentation too",
         run: || command(cargo("test --workspace").envs(foreign::variables())),
+    },
+    Step {
+        name: "conformance",
+        purpose: "ws-echo passes Autobahn's quick cases, where there is a Python 2.7",
+        run: conformance::quick,
     },
     Step {
         name: "doc",
