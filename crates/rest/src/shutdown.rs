@@ -68,13 +68,18 @@ impl Lifecycle {
         }
     }
 
-    /// Drops what is still running, and returns when it is gone.
+    /// Drops what is still running, and returns when it is gone, or soon: a task that blocks its thread cannot be dropped.
     pub(crate) async fn abort(&self) {
         self.abort.cancel();
         self.tracker.close();
-        self.tracker.wait().await;
+        if tokio::time::timeout(ABORT, self.tracker.wait()).await.is_err() {
+            tracing::error!(tasks = self.tracker.len(), "some tasks block their thread, and are left");
+        }
     }
 }
+
+/// How long it may take to drop what can be dropped.
+const ABORT: Duration = Duration::from_secs(1);
 
 /// The longest wait, a year, so that no clock overflows.
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
