@@ -93,6 +93,14 @@ impl<S: Clone + Send + Sync + 'static> Engine<S> {
     ///
     /// The longest prefix wins. `/static` takes `/static` and `/static/a`, but not `/statics`, and not `/static/../a`: a path
     /// with `..` is no mount's. An error of the service is answered with 500.
+    ///
+    /// ```
+    /// use rest::{Engine, RestConf};
+    /// use tower_http::services::ServeDir;
+    ///
+    /// let mut engine = Engine::new(RestConf::default());
+    /// engine.mount("/static", ServeDir::new("static"));
+    /// ```
     pub fn mount<T>(&mut self, prefix: &str, service: T) -> &mut Self
     where
         T: Service<Request, Response: IntoResponse, Error: Into<BoxError>, Future: Send>

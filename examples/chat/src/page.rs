@@ -1,7 +1,8 @@
 //! The page, built into the program, so that it is there wherever the program is started.
 
-use rest::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
+use rest::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue};
 use rest::{Html, IntoResponse, Route, RouteGroup};
+use tower_http::set_header::SetResponseHeaderLayer;
 
 /// What the page may load and connect to: its own files and sockets. Text from the chat could not run if it were to get
 /// into the page as anything else than text.
@@ -10,10 +11,9 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; c
 
 /// The routes of the page and its files.
 pub(crate) fn routes<S: Clone + Send + Sync + 'static>() -> RouteGroup<S> {
-    RouteGroup::new().routes([
-        Route::get("/", async || {
-            ([(CONTENT_SECURITY_POLICY, POLICY)], Html(include_str!("../page/index.html")))
-        }),
+    let policy = HeaderValue::from_static(POLICY);
+    RouteGroup::new().layer(SetResponseHeaderLayer::overriding(CONTENT_SECURITY_POLICY, policy)).routes([
+        Route::get("/", async || Html(include_str!("../page/index.html"))),
         Route::get("/chat.js", async || file("text/javascript", include_str!("../page/chat.js"))),
         Route::get("/chat.css", async || file("text/css", include_str!("../page/chat.css"))),
     ])

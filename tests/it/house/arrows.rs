@@ -27,7 +27,6 @@ const ALLOWED: [(&str, &[&str]); 3] = [
             "tokio-rustls",
             "tokio-util",
             "tower",
-            "tower-http",
             "tracing",
         ],
     ),
