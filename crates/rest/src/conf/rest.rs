@@ -100,6 +100,8 @@ pub struct MiddlewaresConf {
     pub log: bool,
     /// The limit of [`RestConf::max_conns`].
     pub max_conns: bool,
+    /// 503 in place of a route that keeps failing.
+    pub breaker: bool,
     /// The limit of [`RestConf::timeout`].
     pub timeout: bool,
     /// A panic in a handler is answered 500. Without it, it takes the connection down.
@@ -110,7 +112,7 @@ pub struct MiddlewaresConf {
 
 impl Default for MiddlewaresConf {
     fn default() -> Self {
-        Self { log: true, max_conns: true, timeout: true, recover: true, max_bytes: true }
+        Self { log: true, max_conns: true, breaker: true, timeout: true, recover: true, max_bytes: true }
     }
 }
 

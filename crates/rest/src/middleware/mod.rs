@@ -7,6 +7,7 @@
 //! | recover | always on here | a panic in any middleware below is a 500, not a lost connection |
 //! | log | `Log` | one line per request |
 //! | max_conns | `MaxConns` | 503 above `MaxConns` concurrent requests of the route |
+//! | breaker | `Breaker` | 503 in place of a route that keeps failing, as Google's SRE book has it |
 //! | timeout | `Timeout` | 503 when there is no response head within `Timeout` |
 //! | recover | `Recover` | a panic in the handler is a 500, inside the timeout and the limits |
 //! | max_bytes | `MaxBytes` | 413 for a body over `MaxBytes`, declared or streamed |
@@ -18,15 +19,18 @@
 //! happens on the connection afterwards is its [own task](crate::Upgrade).
 
 mod log;
-mod max_bytes;
 mod max_conns;
-mod recover;
+mod breaker;
 mod timeout;
+mod recover;
+mod max_bytes;
+mod window;
 
 use std::time::Duration;
 
 use tower::ServiceBuilder;
 
+use self::breaker::BreakerLayer;
 use self::log::LogLayer;
 use self::max_bytes::MaxBytesLayer;
 use self::max_conns::MaxConnsLayer;
@@ -48,6 +52,7 @@ pub(crate) fn chain(conf: &RestConf, limits: Limits, route: RouteService) -> Rou
         .layer(RecoverLayer { on: true })
         .layer(LogLayer { on: on.log })
         .layer(MaxConnsLayer::new(max_conns))
+        .layer(BreakerLayer::new(on.breaker))
         .layer(TimeoutLayer { timeout })
         .layer(RecoverLayer { on: on.recover })
         .layer(MaxBytesLayer::new(max_bytes))
