@@ -6,7 +6,7 @@ use tokio::net::TcpListener;
 use tower::{Layer, Service, service_fn};
 
 use crate::error::ServeError;
-use crate::middleware::chain;
+use crate::middleware::{Shared, chain};
 use crate::route::{Limits, Route, RouteGroup};
 use crate::router::{RouteError, Router};
 use crate::serve::{Server, bind};
@@ -157,12 +157,13 @@ impl<S: Clone + Send + Sync + 'static> Engine<S> {
     }
 
     fn build(self) -> Result<(RestConf, EngineService), ServeError> {
+        let shared = Shared::new(&self.conf);
         let mut router = Router::new();
         let mut errors = Vec::new();
         for Featured { route, limits, layers } in self.routes {
             let (method, path) = (route.method.clone(), route.path.clone());
             let service = RouteLayer::wrap(&layers, route.into_service(self.state.clone()));
-            let service = chain(&self.conf, limits, RouteLayer::wrap(&self.layers, service));
+            let service = chain(&self.conf, &shared, limits, RouteLayer::wrap(&self.layers, service));
             errors.extend(router.add(method, &path, service).err());
         }
 
@@ -175,7 +176,8 @@ impl<S: Clone + Send + Sync + 'static> Engine<S> {
             } else if !(prefix.is_empty() || prefix.starts_with('/')) {
                 errors.push(RouteError::NoSlash { route });
             }
-            let service = chain(&self.conf, Limits::default(), RouteLayer::wrap(&self.layers, service));
+            let service =
+                chain(&self.conf, &shared, Limits::default(), RouteLayer::wrap(&self.layers, service));
             mounts.push(Mount { prefix, service });
         }
         mounts.sort_by_key(|mount| std::cmp::Reverse(mount.prefix.len()));
@@ -185,8 +187,8 @@ impl<S: Clone + Send + Sync + 'static> Engine<S> {
         }
         let no_route =
             service_fn(|request| async { Ok::<_, std::convert::Infallible>(no_route(request).await) });
-        let fallback = chain(&self.conf, Limits::default(), RouteService::new(no_route));
-        let inner = Inner { router, mounts, fallback, lifecycle: Lifecycle::new() };
+        let fallback = chain(&self.conf, &shared, Limits::default(), RouteService::new(no_route));
+        let inner = Inner { router, mounts, fallback, shared, lifecycle: Lifecycle::new() };
         Ok((self.conf, EngineService::new(inner)))
     }
 }

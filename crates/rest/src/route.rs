@@ -90,6 +90,7 @@ pub struct RouteGroup<S = ()> {
 pub(crate) struct Limits {
     pub(crate) timeout: Option<Duration>,
     pub(crate) max_bytes: Option<u64>,
+    pub(crate) priority: bool,
 }
 
 impl<S> RouteGroup<S> {
@@ -113,6 +114,12 @@ impl<S> RouteGroup<S> {
     /// Limits the group's request bodies to this many bytes instead of `MaxBytes`; zero means no limit.
     pub fn max_bytes(mut self, max_bytes: u64) -> Self {
         self.limits.max_bytes = Some(max_bytes);
+        self
+    }
+
+    /// Sheds the group's requests only when the CPU is twice as near to its end as `CpuThreshold`: at 950 for 900.
+    pub fn priority(mut self) -> Self {
+        self.limits.priority = true;
         self
     }
 

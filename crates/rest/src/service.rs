@@ -13,6 +13,7 @@ use http_body::Body as HttpBody;
 use tower::{Layer, Service, ServiceExt};
 
 use crate::handler::Handler;
+use crate::middleware::Shared;
 use crate::router::{Found, Router};
 use crate::shutdown::Lifecycle;
 use crate::{Body, IntoResponse, Request, Response};
@@ -31,6 +32,7 @@ pub(crate) struct Inner {
     pub(crate) mounts: Vec<Mount>,
     /// The chain around [`no_route`], so that also a 404 is logged.
     pub(crate) fallback: RouteService,
+    pub(crate) shared: Shared,
     pub(crate) lifecycle: Lifecycle,
 }
 
@@ -48,6 +50,14 @@ impl EngineService {
 
     pub(crate) fn lifecycle(&self) -> &Lifecycle {
         &self.inner.lifecycle
+    }
+
+    /// Starts what an engine that is served does on its own.
+    pub(crate) fn run_background(&self) {
+        let lifecycle = self.lifecycle();
+        if let Some(shedding) = &self.inner.shared.shedding {
+            lifecycle.spawn(shedding.clone().watch_cpu(lifecycle.stopping()));
+        }
     }
 
     fn route(&self, mut request: Request) -> BoxFuture<'static, Response> {

@@ -8,6 +8,7 @@
 //! | log | `Log` | one line per request |
 //! | max_conns | `MaxConns` | 503 above `MaxConns` concurrent requests of the route |
 //! | breaker | `Breaker` | 503 in place of a route that keeps failing, as Google's SRE book has it |
+//! | shedding | `Shedding` | 503 while the CPU is over `CpuThreshold` and the requests are more than can be done |
 //! | timeout | `Timeout` | 503 when there is no response head within `Timeout` |
 //! | recover | `Recover` | a panic in the handler is a 500, inside the timeout and the limits |
 //! | max_bytes | `MaxBytes` | 413 for a body over `MaxBytes`, declared or streamed |
@@ -21,6 +22,7 @@
 mod log;
 mod max_conns;
 mod breaker;
+mod shedding;
 mod timeout;
 mod recover;
 mod max_bytes;
@@ -36,23 +38,39 @@ use self::max_bytes::MaxBytesLayer;
 use self::max_conns::MaxConnsLayer;
 use self::recover::RecoverLayer;
 pub(crate) use self::recover::message as panic_message;
+pub(crate) use self::shedding::Shedding;
 use self::timeout::TimeoutLayer;
 use crate::RestConf;
 use crate::route::Limits;
 use crate::service::RouteService;
 
+/// What the chains of one engine have in common.
+#[derive(Clone)]
+pub(crate) struct Shared {
+    pub(crate) shedding: Option<Shedding>,
+}
+
+impl Shared {
+    pub(crate) fn new(conf: &RestConf) -> Self {
+        Self { shedding: Shedding::new(conf) }
+    }
+}
+
 /// Puts the built-in middlewares around a route. A middleware that is switched off, or has no limit, passes through.
-pub(crate) fn chain(conf: &RestConf, limits: Limits, route: RouteService) -> RouteService {
+pub(crate) fn chain(conf: &RestConf, shared: &Shared, limits: Limits, route: RouteService) -> RouteService {
     let on = &conf.middlewares;
     let max_conns = Some(conf.max_conns).filter(|max| on.max_conns && *max > 0);
     let timeout = Some(limits.timeout.unwrap_or(conf.timeout)).filter(|t| on.timeout && *t > Duration::ZERO);
     let max_bytes = Some(limits.max_bytes.unwrap_or(conf.max_bytes)).filter(|max| on.max_bytes && *max > 0);
+
+    let shedding = shared.shedding.as_ref().map(|shedding| shedding.layer(limits.priority));
 
     let service = ServiceBuilder::new()
         .layer(RecoverLayer { on: true })
         .layer(LogLayer { on: on.log })
         .layer(MaxConnsLayer::new(max_conns))
         .layer(BreakerLayer::new(on.breaker))
+        .layer(shedding.unwrap_or_default())
         .layer(TimeoutLayer { timeout })
         .layer(RecoverLayer { on: on.recover })
         .layer(MaxBytesLayer::new(max_bytes))

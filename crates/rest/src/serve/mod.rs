@@ -77,6 +77,7 @@ impl Server {
     ) -> Result<(), ServeError> {
         let lifecycle = self.service.lifecycle().clone();
         let Self { conf, service, listener, tls, .. } = self;
+        service.run_background();
 
         let lame_duck = async {
             shutdown.await;
