@@ -58,6 +58,7 @@ pub use crate::conf::RestConf;
 pub use crate::engine::Engine;
 pub use crate::error::ServeError;
 pub use crate::handler::Handler;
+pub use crate::middleware::{JwtError, TokenClaims};
 pub use crate::response::Html;
 pub use crate::route::{Route, RouteGroup};
 pub use crate::router::RouteError;

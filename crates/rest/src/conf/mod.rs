@@ -38,11 +38,13 @@ mod keys;
 mod layers;
 mod load;
 pub mod range;
+mod jwt;
 mod mode;
 mod rest;
 
 pub use error::ConfError;
 pub use format::Format;
+pub use jwt::{JwtAlgorithm, JwtConf};
 pub use load::{Loader, load, parse};
 pub use mode::Mode;
 pub use rest::{MiddlewaresConf, RestConf, ShutdownConf};

@@ -12,6 +12,7 @@
 //! | timeout | `Timeout` | 503 when there is no response head within `Timeout` |
 //! | recover | `Recover` | a panic in the handler is a 500, inside the timeout and the limits |
 //! | max_bytes | `MaxBytes` | 413 for a body over `MaxBytes`, declared or streamed |
+//! | jwt | [`RouteGroup::jwt`](crate::RouteGroup::jwt) | 401 without a valid token |
 //!
 //! Below them stand the layers of [`Engine::layer`](crate::Engine::layer), those of the route's
 //! [group](crate::RouteGroup::layer), and the handler.
@@ -26,6 +27,7 @@ mod shedding;
 mod timeout;
 mod recover;
 mod max_bytes;
+mod jwt;
 mod window;
 
 use std::time::Duration;
@@ -33,6 +35,9 @@ use std::time::Duration;
 use tower::ServiceBuilder;
 
 use self::breaker::BreakerLayer;
+use self::jwt::JwtLayer;
+pub(crate) use self::jwt::{Gate, Unauthorized};
+pub use self::jwt::{JwtError, TokenClaims};
 use self::log::LogLayer;
 use self::max_bytes::MaxBytesLayer;
 use self::max_conns::MaxConnsLayer;
@@ -41,29 +46,36 @@ pub(crate) use self::recover::message as panic_message;
 pub(crate) use self::shedding::Shedding;
 use self::timeout::TimeoutLayer;
 use crate::RestConf;
-use crate::route::Limits;
+use crate::route::Features;
 use crate::service::RouteService;
 
 /// What the chains of one engine have in common.
 #[derive(Clone)]
 pub(crate) struct Shared {
     pub(crate) shedding: Option<Shedding>,
+    pub(crate) unauthorized: Unauthorized,
 }
 
 impl Shared {
-    pub(crate) fn new(conf: &RestConf) -> Self {
-        Self { shedding: Shedding::new(conf) }
+    pub(crate) fn new(conf: &RestConf, unauthorized: Unauthorized) -> Self {
+        Self { shedding: Shedding::new(conf), unauthorized }
     }
 }
 
 /// Puts the built-in middlewares around a route. A middleware that is switched off, or has no limit, passes through.
-pub(crate) fn chain(conf: &RestConf, shared: &Shared, limits: Limits, route: RouteService) -> RouteService {
+pub(crate) fn chain(
+    conf: &RestConf,
+    shared: &Shared,
+    features: Features,
+    route: RouteService,
+) -> RouteService {
     let on = &conf.middlewares;
     let max_conns = Some(conf.max_conns).filter(|max| on.max_conns && *max > 0);
-    let timeout = Some(limits.timeout.unwrap_or(conf.timeout)).filter(|t| on.timeout && *t > Duration::ZERO);
-    let max_bytes = Some(limits.max_bytes.unwrap_or(conf.max_bytes)).filter(|max| on.max_bytes && *max > 0);
+    let timeout =
+        Some(features.timeout.unwrap_or(conf.timeout)).filter(|t| on.timeout && *t > Duration::ZERO);
+    let max_bytes = Some(features.max_bytes.unwrap_or(conf.max_bytes)).filter(|max| on.max_bytes && *max > 0);
 
-    let shedding = shared.shedding.as_ref().map(|shedding| shedding.layer(limits.priority));
+    let shedding = shared.shedding.as_ref().map(|shedding| shedding.layer(features.priority));
 
     let service = ServiceBuilder::new()
         .layer(RecoverLayer { on: true })
@@ -74,6 +86,7 @@ pub(crate) fn chain(conf: &RestConf, shared: &Shared, limits: Limits, route: Rou
         .layer(TimeoutLayer { timeout })
         .layer(RecoverLayer { on: on.recover })
         .layer(MaxBytesLayer::new(max_bytes))
+        .layer(JwtLayer { gate: features.jwt, unauthorized: shared.unauthorized.clone() })
         .service(route);
     RouteService::new(service)
 }
