@@ -8,6 +8,7 @@ use tokio::net::TcpListener;
 use tower::{Layer, Service, service_fn};
 
 use crate::error::ServeError;
+use crate::metrics::Metrics;
 use crate::middleware::{Gate, JwtError, Shared, Unauthorized, chain};
 use crate::route::{Features, Route, RouteGroup};
 use crate::router::{RouteError, Router};
@@ -40,6 +41,7 @@ pub struct Engine<S = ()> {
     layers: Vec<RouteLayer>,
     mounts: Vec<(String, RouteService)>,
     unauthorized: Unauthorized,
+    metrics: Metrics,
     /// Those that are found before the routes come to the router.
     mistakes: Vec<RouteError>,
 }
@@ -68,6 +70,7 @@ impl<S: Clone + Send + Sync + 'static> Engine<S> {
             layers: Vec::new(),
             mounts: Vec::new(),
             unauthorized: Unauthorized::default(),
+            metrics: Metrics::new(),
             mistakes: Vec::new(),
         }
     }
@@ -143,6 +146,11 @@ impl<S: Clone + Send + Sync + 'static> Engine<S> {
         self
     }
 
+    /// The metrics of this engine, to show them or to add to them.
+    pub fn metrics(&self) -> Metrics {
+        self.metrics.clone()
+    }
+
     /// Lists the routes in the order in which they were added.
     pub fn routes(&self) -> impl Iterator<Item = (&Method, &str)> {
         self.routes.iter().map(|featured| (&featured.route.method, featured.route.path.as_str()))
@@ -196,13 +204,14 @@ impl<S: Clone + Send + Sync + 'static> Engine<S> {
     }
 
     fn build(self) -> Result<(RestConf, EngineService), ServeError> {
-        let shared = Shared::new(&self.conf, self.unauthorized);
+        let shared = Shared::new(&self.conf, self.unauthorized, self.metrics.clone());
         let mut router = Router::new();
         let mut errors = self.mistakes;
         for Featured { route, features, layers } in self.routes {
             let (method, path) = (route.method.clone(), route.path.clone());
             let service = RouteLayer::wrap(&layers, route.into_service(self.state.clone()));
-            let service = chain(&self.conf, &shared, features, RouteLayer::wrap(&self.layers, service));
+            let service =
+                chain(&self.conf, &shared, features, Some(&path), RouteLayer::wrap(&self.layers, service));
             errors.extend(router.add(method, &path, service).err());
         }
 
@@ -215,8 +224,13 @@ impl<S: Clone + Send + Sync + 'static> Engine<S> {
             } else if !(prefix.is_empty() || prefix.starts_with('/')) {
                 errors.push(RouteError::NoSlash { route });
             }
-            let service =
-                chain(&self.conf, &shared, Features::default(), RouteLayer::wrap(&self.layers, service));
+            let service = chain(
+                &self.conf,
+                &shared,
+                Features::default(),
+                Some(&prefix),
+                RouteLayer::wrap(&self.layers, service),
+            );
             mounts.push(Mount { prefix, service });
         }
         mounts.sort_by_key(|mount| std::cmp::Reverse(mount.prefix.len()));
@@ -226,8 +240,8 @@ impl<S: Clone + Send + Sync + 'static> Engine<S> {
         }
         let no_route =
             service_fn(|request| async { Ok::<_, std::convert::Infallible>(no_route(request).await) });
-        let fallback = chain(&self.conf, &shared, Features::default(), RouteService::new(no_route));
-        let inner = Inner { router, mounts, fallback, shared, lifecycle: Lifecycle::new() };
+        let fallback = chain(&self.conf, &shared, Features::default(), None, RouteService::new(no_route));
+        let inner = Inner { router, mounts, fallback, shared, lifecycle: Lifecycle::new(self.metrics) };
         Ok((self.conf, EngineService::new(inner)))
     }
 }

@@ -41,6 +41,7 @@ mod handler;
 mod router;
 mod service;
 pub mod middleware;
+pub mod metrics;
 pub mod extract;
 mod response;
 mod upgrade;

@@ -63,9 +63,13 @@ impl Upgrade {
         span.follows_from(Span::current());
 
         let (on_upgrade, stopping) = (self.on_upgrade, self.lifecycle.stopping());
+        let metrics = self.lifecycle.metrics().clone();
         let upgraded = async move {
             match on_upgrade.await {
-                Ok(upgraded) => task(Connection::new(upgraded), stopping).await,
+                Ok(upgraded) => {
+                    let _open = metrics.upgraded();
+                    task(Connection::new(upgraded), stopping).await;
+                }
                 Err(error) => tracing::debug!(%error, "the connection was not upgraded"),
             }
         };

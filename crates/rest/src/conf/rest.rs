@@ -110,6 +110,8 @@ impl Default for RestConf {
 pub struct MiddlewaresConf {
     /// One line in the log per request.
     pub log: bool,
+    /// Metrics of requests.
+    pub prometheus: bool,
     /// The limit of [`RestConf::max_conns`].
     pub max_conns: bool,
     /// 503 in place of a route that keeps failing.
@@ -128,6 +130,7 @@ impl Default for MiddlewaresConf {
     fn default() -> Self {
         Self {
             log: true,
+            prometheus: true,
             max_conns: true,
             breaker: true,
             shedding: true,

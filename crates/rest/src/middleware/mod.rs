@@ -6,6 +6,7 @@
 //! |---|---|---|
 //! | recover | always on here | a panic in any middleware below is a 500, not a lost connection |
 //! | log | `Log` | one line per request |
+//! | prometheus | `Prometheus` | counts requests, by route and code; see [`metrics`](crate::metrics) |
 //! | max_conns | `MaxConns` | 503 above `MaxConns` concurrent requests of the route |
 //! | breaker | `Breaker` | 503 in place of a route that keeps failing, as Google's SRE book has it |
 //! | shedding | `Shedding` | 503 while the CPU is over `CpuThreshold` and the requests are more than can be done |
@@ -21,6 +22,7 @@
 //! happens on the connection afterwards is its [own task](crate::Upgrade).
 
 mod log;
+mod prometheus;
 mod max_conns;
 mod breaker;
 mod shedding;
@@ -41,11 +43,13 @@ pub use self::jwt::{JwtError, TokenClaims};
 use self::log::LogLayer;
 use self::max_bytes::MaxBytesLayer;
 use self::max_conns::MaxConnsLayer;
+use self::prometheus::PrometheusLayer;
 use self::recover::RecoverLayer;
 pub(crate) use self::recover::message as panic_message;
 pub(crate) use self::shedding::Shedding;
 use self::timeout::TimeoutLayer;
 use crate::RestConf;
+use crate::metrics::Metrics;
 use crate::route::Features;
 use crate::service::RouteService;
 
@@ -54,22 +58,25 @@ use crate::service::RouteService;
 pub(crate) struct Shared {
     pub(crate) shedding: Option<Shedding>,
     pub(crate) unauthorized: Unauthorized,
+    pub(crate) metrics: Metrics,
 }
 
 impl Shared {
-    pub(crate) fn new(conf: &RestConf, unauthorized: Unauthorized) -> Self {
-        Self { shedding: Shedding::new(conf), unauthorized }
+    pub(crate) fn new(conf: &RestConf, unauthorized: Unauthorized, metrics: Metrics) -> Self {
+        Self { shedding: Shedding::new(conf), unauthorized, metrics }
     }
 }
 
-/// Puts the built-in middlewares around a route. A middleware that is switched off, or has no limit, passes through.
+/// Puts the built-in middlewares around a route, or around what answers where there is none, and so no path. A middleware that is switched off, or has no limit, passes through.
 pub(crate) fn chain(
     conf: &RestConf,
     shared: &Shared,
     features: Features,
+    path: Option<&str>,
     route: RouteService,
 ) -> RouteService {
     let on = &conf.middlewares;
+    let metrics = path.filter(|_| on.prometheus).map(|path| shared.metrics.of(path));
     let max_conns = Some(conf.max_conns).filter(|max| on.max_conns && *max > 0);
     let timeout =
         Some(features.timeout.unwrap_or(conf.timeout)).filter(|t| on.timeout && *t > Duration::ZERO);
@@ -80,6 +87,7 @@ pub(crate) fn chain(
     let service = ServiceBuilder::new()
         .layer(RecoverLayer { on: true })
         .layer(LogLayer { on: on.log })
+        .layer(PrometheusLayer { metrics })
         .layer(MaxConnsLayer::new(max_conns))
         .layer(BreakerLayer::new(on.breaker))
         .layer(shedding.unwrap_or_default())
