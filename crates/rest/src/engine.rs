@@ -184,7 +184,7 @@ impl<S: Clone + Send + Sync + 'static> Engine<S> {
     pub async fn bind(self) -> Result<Server, ServeError> {
         let listener = bind(&self.conf.host, self.conf.port).await?;
         let (conf, service) = self.build()?;
-        Server::new(conf, service, listener)
+        Server::new(conf, service, listener).await
     }
 
     /// Listens on the configured address and serves until SIGTERM or SIGINT: [`bind`](Self::bind) and
@@ -200,10 +200,11 @@ impl<S: Clone + Send + Sync + 'static> Engine<S> {
         shutdown: impl Future<Output = ()>,
     ) -> Result<(), ServeError> {
         let (conf, service) = self.build()?;
-        Server::new(conf, service, listener)?.serve(shutdown, std::future::pending()).await
+        Server::new(conf, service, listener).await?.serve(shutdown, std::future::pending()).await
     }
 
     fn build(self) -> Result<(RestConf, EngineService), ServeError> {
+        let listing = self.routes_text();
         let shared = Shared::new(&self.conf, self.unauthorized, self.metrics.clone());
         let mut router = Router::new();
         let mut errors = self.mistakes;
@@ -241,7 +242,8 @@ impl<S: Clone + Send + Sync + 'static> Engine<S> {
         let no_route =
             service_fn(|request| async { Ok::<_, std::convert::Infallible>(no_route(request).await) });
         let fallback = chain(&self.conf, &shared, Features::default(), None, RouteService::new(no_route));
-        let inner = Inner { router, mounts, fallback, shared, lifecycle: Lifecycle::new(self.metrics) };
+        let inner =
+            Inner { router, mounts, fallback, listing, shared, lifecycle: Lifecycle::new(self.metrics) };
         Ok((self.conf, EngineService::new(inner)))
     }
 }

@@ -32,6 +32,8 @@ pub(crate) struct Inner {
     pub(crate) mounts: Vec<Mount>,
     /// The chain around [`no_route`], so that also a 404 is logged.
     pub(crate) fallback: RouteService,
+    /// The routes, for people.
+    pub(crate) listing: String,
     pub(crate) shared: Shared,
     pub(crate) lifecycle: Lifecycle,
 }
@@ -50,6 +52,10 @@ impl EngineService {
 
     pub(crate) fn lifecycle(&self) -> &Lifecycle {
         &self.inner.lifecycle
+    }
+
+    pub(crate) fn listing(&self) -> &str {
+        &self.inner.listing
     }
 
     /// Starts what an engine that is served does on its own.

@@ -30,6 +30,7 @@
 //! # }
 //! ```
 
+mod dev_server;
 pub mod duration;
 mod environment;
 mod error;
@@ -42,6 +43,7 @@ mod jwt;
 mod mode;
 mod rest;
 
+pub use dev_server::DevServerConf;
 pub use error::ConfError;
 pub use format::Format;
 pub use jwt::{JwtAlgorithm, JwtConf};

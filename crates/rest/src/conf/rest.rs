@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ConfError, Mode, duration, load, range};
+use super::{ConfError, DevServerConf, Mode, duration, load, range};
 
 /// The configuration of an engine.
 ///
@@ -67,6 +67,8 @@ pub struct RestConf {
     pub max_header_bytes: usize,
     /// Which of the built-in middlewares are in the chain. Default all.
     pub middlewares: MiddlewaresConf,
+    /// A second server, for health and metrics. Default none.
+    pub dev_server: DevServerConf,
     /// How the engine stops.
     pub shutdown: ShutdownConf,
 }
@@ -99,6 +101,7 @@ impl Default for RestConf {
             idle_timeout: Duration::from_secs(60),
             max_header_bytes: 16 << 10,
             middlewares: MiddlewaresConf::default(),
+            dev_server: DevServerConf::default(),
             shutdown: ShutdownConf::default(),
         }
     }

@@ -5,6 +5,7 @@ mod connection;
 mod activity;
 mod socket;
 mod tls;
+mod dev;
 mod signals;
 
 use std::fmt;
@@ -16,6 +17,7 @@ use tokio_rustls::TlsAcceptor;
 
 pub(crate) use self::socket::Socket;
 
+use self::dev::DevServer;
 use self::signals::Signals;
 use crate::RestConf;
 use crate::error::ServeError;
@@ -28,22 +30,29 @@ pub struct Server {
     listener: TcpListener,
     addr: SocketAddr,
     tls: Option<TlsAcceptor>,
+    dev: Option<DevServer>,
 }
 
 impl Server {
-    pub(crate) fn new(
+    pub(crate) async fn new(
         conf: RestConf,
         service: EngineService,
         listener: TcpListener,
     ) -> Result<Self, ServeError> {
         let addr = listener.local_addr().map_err(ServeError::Io)?;
         let tls = tls::acceptor(&conf)?;
-        Ok(Self { conf: Arc::new(conf), service, listener, addr, tls })
+        let dev = DevServer::bind(&conf, &service).await?;
+        Ok(Self { conf: Arc::new(conf), service, listener, addr, tls, dev })
     }
 
     /// The address it listens on, with the port that the system chose where the config says 0.
     pub fn addr(&self) -> SocketAddr {
         self.addr
+    }
+
+    /// The address of the [development server](crate::conf::DevServerConf), where there is one.
+    pub fn dev_addr(&self) -> Option<SocketAddr> {
+        self.dev.as_ref().map(DevServer::addr)
     }
 
     /// Where a browser on this machine finds it, such as `http://localhost:8888`.
@@ -76,8 +85,15 @@ impl Server {
         abort: impl Future<Output = ()>,
     ) -> Result<(), ServeError> {
         let lifecycle = self.service.lifecycle().clone();
-        let Self { conf, service, listener, tls, .. } = self;
+        let Self { conf, service, listener, tls, dev, .. } = self;
         service.run_background();
+        let dev_lifecycle = dev.as_ref().map(|dev| dev.lifecycle().clone());
+        let dev = async {
+            match dev {
+                Some(dev) => dev.serve().await,
+                None => std::future::pending().await,
+            }
+        };
 
         let lame_duck = async {
             shutdown.await;
@@ -94,8 +110,12 @@ impl Server {
         tokio::select! {
             () = stop => {}
             () = abort => tracing::warn!("asked a second time, the rest is aborted"),
+            never = dev => match never {},
         }
         lifecycle.abort().await;
+        if let Some(dev_lifecycle) = dev_lifecycle {
+            dev_lifecycle.abort().await;
+        }
         tracing::info!("stopped");
         Ok(())
     }
