@@ -1,14 +1,17 @@
 use std::fmt;
+use std::sync::Arc;
 
 use axum_core::BoxError;
 use http::Method;
+use http::request::Parts;
 use tokio::net::TcpListener;
 use tower::util::MapRequest;
 use tower::{Layer, Service, service_fn};
 
 use crate::error::ServeError;
-use crate::middleware::chain;
-use crate::route::{Limits, Route, RouteGroup};
+use crate::metrics::Metrics;
+use crate::middleware::{Gate, JwtError, Shared, Unauthorized, chain};
+use crate::route::{Features, Route, RouteGroup};
 use crate::router::{RouteError, Router};
 use crate::serve::{Listening, Server, bind};
 use crate::service::{EngineService, Inner, Mount, RouteLayer, RouteService, no_route, strip};
@@ -38,12 +41,16 @@ pub struct Engine<S = ()> {
     routes: Vec<Featured<S>>,
     layers: Vec<RouteLayer>,
     mounts: Vec<(String, RouteService)>,
+    unauthorized: Unauthorized,
+    metrics: Metrics,
+    /// Those that are found before the routes come to the router.
+    mistakes: Vec<RouteError>,
 }
 
 /// A route with what its group gave it.
 struct Featured<S> {
     route: Route<S>,
-    limits: Limits,
+    features: Features,
     layers: Vec<RouteLayer>,
 }
 
@@ -57,7 +64,16 @@ impl Engine {
 impl<S: Clone + Send + Sync + 'static> Engine<S> {
     /// Creates an engine whose handlers share `state`.
     pub fn with_state(conf: RestConf, state: S) -> Self {
-        Self { conf, state, routes: Vec::new(), layers: Vec::new(), mounts: Vec::new() }
+        Self {
+            conf,
+            state,
+            routes: Vec::new(),
+            layers: Vec::new(),
+            mounts: Vec::new(),
+            unauthorized: Unauthorized::default(),
+            metrics: Metrics::new(),
+            mistakes: Vec::new(),
+        }
     }
 
     /// Adds a route.
@@ -66,11 +82,37 @@ impl<S: Clone + Send + Sync + 'static> Engine<S> {
     }
 
     /// Adds the routes of a group.
-    pub fn add_routes(&mut self, group: RouteGroup<S>) -> &mut Self {
-        for mut route in group.routes {
+    pub fn add_routes(&mut self, mut group: RouteGroup<S>) -> &mut Self {
+        for route in &mut group.routes {
             route.path = join(&group.prefix, &route.path);
-            self.routes.push(Featured { route, limits: group.limits, layers: group.layers.clone() });
         }
+        if let (Some(conf), Some(route)) = (group.jwt, group.routes.first()) {
+            match Gate::new(conf) {
+                Ok(gate) => group.features.jwt = Some(Arc::new(gate)),
+                Err(reason) => {
+                    self.mistakes
+                        .push(RouteError::Jwt { route: format!("{route:?}"), reason: reason.to_owned() });
+                }
+            }
+        }
+        for route in group.routes {
+            self.routes.push(Featured {
+                route,
+                features: group.features.clone(),
+                layers: group.layers.clone(),
+            });
+        }
+        self
+    }
+
+    /// Lets `answer` make the answers to requests that a group's [JWT](RouteGroup::jwt) refuses, instead of an empty 401.
+    ///
+    /// They stay refusals: a status below 300, which is also what a mere body has, becomes 401.
+    pub fn on_unauthorized<R: IntoResponse>(
+        &mut self,
+        answer: impl Fn(&Parts, JwtError) -> R + Send + Sync + 'static,
+    ) -> &mut Self {
+        self.unauthorized = Unauthorized::new(answer);
         self
     }
 
@@ -113,6 +155,11 @@ impl<S: Clone + Send + Sync + 'static> Engine<S> {
         self
     }
 
+    /// The metrics of this engine, to show them or to add to them.
+    pub fn metrics(&self) -> Metrics {
+        self.metrics.clone()
+    }
+
     /// Lists the routes in the order in which they were added.
     pub fn routes(&self) -> impl Iterator<Item = (&Method, &str)> {
         self.routes.iter().map(|featured| (&featured.route.method, featured.route.path.as_str()))
@@ -146,7 +193,7 @@ impl<S: Clone + Send + Sync + 'static> Engine<S> {
     pub async fn bind(self) -> Result<Server, ServeError> {
         let listener = bind(&self.conf.host, self.conf.port).await?;
         let (conf, service) = self.build()?;
-        Server::new(Listening::new(conf, service, listener)?)
+        Server::new(Listening::new(conf, service, listener).await?)
     }
 
     /// Listens on the configured address and serves until SIGTERM or SIGINT: [`bind`](Self::bind) and
@@ -162,17 +209,20 @@ impl<S: Clone + Send + Sync + 'static> Engine<S> {
         shutdown: impl Future<Output = ()>,
     ) -> Result<(), ServeError> {
         let (conf, service) = self.build()?;
-        Listening::new(conf, service, listener)?.serve(shutdown, std::future::pending()).await;
+        Listening::new(conf, service, listener).await?.serve(shutdown, std::future::pending()).await;
         Ok(())
     }
 
     fn build(self) -> Result<(RestConf, EngineService), ServeError> {
+        let listing = self.routes_text();
+        let shared = Shared::new(&self.conf, self.unauthorized, self.metrics.clone());
         let mut router = Router::new();
-        let mut errors = Vec::new();
-        for Featured { route, limits, layers } in self.routes {
+        let mut errors = self.mistakes;
+        for Featured { route, features, layers } in self.routes {
             let (method, path) = (route.method.clone(), route.path.clone());
             let service = RouteLayer::wrap(&layers, route.into_service(self.state.clone()));
-            let service = chain(&self.conf, limits, RouteLayer::wrap(&self.layers, service));
+            let service =
+                chain(&self.conf, &shared, features, Some(&path), RouteLayer::wrap(&self.layers, service));
             errors.extend(router.add(method, &path, service).err());
         }
 
@@ -186,7 +236,13 @@ impl<S: Clone + Send + Sync + 'static> Engine<S> {
                 errors.push(RouteError::NoSlash { route });
             }
             let service = RouteService::new(MapRequest::new(service, strip(&prefix)));
-            let service = chain(&self.conf, Limits::default(), RouteLayer::wrap(&self.layers, service));
+            let service = chain(
+                &self.conf,
+                &shared,
+                Features::default(),
+                Some(&prefix),
+                RouteLayer::wrap(&self.layers, service),
+            );
             mounts.push(Mount { prefix, service });
         }
         mounts.sort_by_key(|mount| std::cmp::Reverse(mount.prefix.len()));
@@ -196,8 +252,9 @@ impl<S: Clone + Send + Sync + 'static> Engine<S> {
         }
         let no_route =
             service_fn(|request| async { Ok::<_, std::convert::Infallible>(no_route(request).await) });
-        let fallback = chain(&self.conf, Limits::default(), RouteService::new(no_route));
-        let inner = Inner { router, mounts, fallback, lifecycle: Lifecycle::new() };
+        let fallback = chain(&self.conf, &shared, Features::default(), None, RouteService::new(no_route));
+        let inner =
+            Inner { router, mounts, fallback, listing, shared, lifecycle: Lifecycle::new(self.metrics) };
         Ok((self.conf, EngineService::new(inner)))
     }
 }

@@ -1,10 +1,13 @@
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::Method;
 use tower::{Layer, Service};
 
+use crate::conf::JwtConf;
 use crate::handler::Handler;
+use crate::middleware::Gate;
 use crate::service::{HandlerService, RouteLayer, RouteService};
 use crate::{IntoResponse, Request};
 
@@ -80,22 +83,31 @@ impl<S> Route<S> {
 /// ```
 pub struct RouteGroup<S = ()> {
     pub(crate) prefix: String,
-    pub(crate) limits: Limits,
+    pub(crate) features: Features,
+    pub(crate) jwt: Option<JwtConf>,
     pub(crate) layers: Vec<RouteLayer>,
     pub(crate) routes: Vec<Route<S>>,
 }
 
 /// What a group sets for itself; `None` leaves it to the engine's config.
-#[derive(Clone, Copy, Default)]
-pub(crate) struct Limits {
+#[derive(Clone, Default)]
+pub(crate) struct Features {
     pub(crate) timeout: Option<Duration>,
     pub(crate) max_bytes: Option<u64>,
+    pub(crate) priority: bool,
+    pub(crate) jwt: Option<Arc<Gate>>,
 }
 
 impl<S> RouteGroup<S> {
     /// Creates a group without routes.
     pub fn new() -> Self {
-        Self { prefix: String::new(), limits: Limits::default(), layers: Vec::new(), routes: Vec::new() }
+        Self {
+            prefix: String::new(),
+            features: Features::default(),
+            jwt: None,
+            layers: Vec::new(),
+            routes: Vec::new(),
+        }
     }
 
     /// Puts `prefix` before each path of the group.
@@ -106,13 +118,29 @@ impl<S> RouteGroup<S> {
 
     /// Gives the group's handlers this time to answer instead of `Timeout`; zero means no limit.
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.limits.timeout = Some(timeout);
+        self.features.timeout = Some(timeout);
         self
     }
 
     /// Limits the group's request bodies to this many bytes instead of `MaxBytes`; zero means no limit.
     pub fn max_bytes(mut self, max_bytes: u64) -> Self {
-        self.limits.max_bytes = Some(max_bytes);
+        self.features.max_bytes = Some(max_bytes);
+        self
+    }
+
+    /// Sheds the group's requests only when the CPU is twice as near to its end as `CpuThreshold`: at 950 for 900.
+    pub fn priority(mut self) -> Self {
+        self.features.priority = true;
+        self
+    }
+
+    /// Lets only requests with a valid token in, and answers 401 to others, or what
+    /// [`Engine::on_unauthorized`](crate::Engine::on_unauthorized) says.
+    ///
+    /// What the token says is there for [`Claims`](crate::extract::Claims), also in the group's layers, as the extension
+    /// [`TokenClaims`](crate::TokenClaims). A secret of less than 8 bytes is reported when the engine is built.
+    pub fn jwt(mut self, conf: JwtConf) -> Self {
+        self.jwt = Some(conf);
         self
     }
 

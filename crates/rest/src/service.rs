@@ -14,6 +14,7 @@ use percent_encoding::percent_decode_str;
 use tower::{Layer, Service, ServiceExt};
 
 use crate::handler::Handler;
+use crate::middleware::Shared;
 use crate::router::{Found, Router};
 use crate::shutdown::Lifecycle;
 use crate::{Body, IntoResponse, Request, Response, upgrade};
@@ -32,6 +33,9 @@ pub(crate) struct Inner {
     pub(crate) mounts: Vec<Mount>,
     /// The chain around [`no_route`], so that also a 404 is logged.
     pub(crate) fallback: RouteService,
+    /// The routes, for people.
+    pub(crate) listing: String,
+    pub(crate) shared: Shared,
     pub(crate) lifecycle: Lifecycle,
 }
 
@@ -49,6 +53,18 @@ impl EngineService {
 
     pub(crate) fn lifecycle(&self) -> &Lifecycle {
         &self.inner.lifecycle
+    }
+
+    pub(crate) fn listing(&self) -> &str {
+        &self.inner.listing
+    }
+
+    /// Starts what an engine that is served does on its own.
+    pub(crate) fn run_background(&self) {
+        let lifecycle = self.lifecycle();
+        if let Some(shedding) = &self.inner.shared.shedding {
+            lifecycle.spawn(shedding.clone().watch_cpu(lifecycle.stopping()));
+        }
     }
 
     fn route(&self, mut request: Request) -> BoxFuture<'static, Response> {

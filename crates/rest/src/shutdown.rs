@@ -13,6 +13,7 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tokio_util::task::TaskTracker;
 
 use crate::conf::ShutdownConf;
+use crate::metrics::Metrics;
 
 /// An engine's tasks and how far it is with stopping. The phases follow one another and never go back.
 #[derive(Clone)]
@@ -20,6 +21,7 @@ pub(crate) struct Lifecycle {
     phase: Arc<watch::Sender<Phase>>,
     tracker: TaskTracker,
     abort: CancellationToken,
+    metrics: Metrics,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,14 +36,19 @@ enum Phase {
 }
 
 impl Lifecycle {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(metrics: Metrics) -> Self {
         let phase = Arc::new(watch::Sender::new(Phase::Running));
-        Self { phase, tracker: TaskTracker::new(), abort: CancellationToken::new() }
+        Self { phase, tracker: TaskTracker::new(), abort: CancellationToken::new(), metrics }
     }
 
     /// Spawns a task that ends by itself once draining begins, and is dropped when its time is up.
     pub(crate) fn spawn(&self, task: impl Future<Output: Send> + Send + 'static) {
         self.tracker.spawn(UntilAborted { task, aborted: self.abort.clone().cancelled_owned() });
+    }
+
+    /// Where the engine's connections are counted.
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.metrics
     }
 
     pub(crate) fn stopping(&self) -> Stopping {

@@ -67,9 +67,13 @@ impl Upgrade {
         let accepted = Accepted::default();
         let has_left = accepted.clone();
         let (on_upgrade, stopping) = (self.on_upgrade, self.lifecycle.stopping());
+        let metrics = self.lifecycle.metrics().clone();
         let upgraded = async move {
             match on_upgrade.await {
-                Ok(upgraded) if has_left.get() => task(Connection::new(upgraded), stopping).await,
+                Ok(upgraded) if has_left.get() => {
+                    let _open = metrics.upgraded();
+                    task(Connection::new(upgraded), stopping).await;
+                }
                 Ok(_) => tracing::debug!("the connection was not upgraded, another response was sent"),
                 Err(error) => tracing::debug!(%error, "the connection was not upgraded"),
             }

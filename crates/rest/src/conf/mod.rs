@@ -30,6 +30,7 @@
 //! # }
 //! ```
 
+mod dev_server;
 pub mod duration;
 mod environment;
 mod error;
@@ -38,11 +39,16 @@ mod keys;
 mod layers;
 mod load;
 pub mod range;
+mod jwt;
+mod mode;
 mod rest;
 
+pub use dev_server::DevServerConf;
 pub use error::ConfError;
 pub use format::Format;
+pub use jwt::{JwtAlgorithm, JwtConf};
 pub use load::{Loader, load, parse};
+pub use mode::Mode;
 pub use rest::{MiddlewaresConf, RestConf, ShutdownConf};
 
 #[cfg(test)]

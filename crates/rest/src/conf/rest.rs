@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ConfError, duration, load, range};
+use super::{ConfError, DevServerConf, Mode, duration, load, range};
 
 /// The configuration of an engine.
 ///
@@ -26,6 +26,8 @@ use super::{ConfError, duration, load, range};
 pub struct RestConf {
     /// The service's name, for logs. Default `rest`.
     pub name: String,
+    /// What it runs for: `dev`, `test`, `rt`, `pre` or `pro`. Default `pro`. In the others nothing is shed.
+    pub mode: Mode,
     /// The address or host name to listen on. Default `0.0.0.0`, all IPv4 interfaces.
     pub host: String,
     /// The TCP port to listen on, 0 to 65535; 0 takes any free one. Default 8888.
@@ -45,6 +47,14 @@ pub struct RestConf {
     /// the request answered 503.
     #[serde(with = "duration")]
     pub timeout: Duration,
+    /// From which use of the CPU on requests may be shed, in thousandths, 0 to 999; 0 is never. Default 900. Then those that
+    /// are more at a time than the service has shown it can do are answered 503.
+    ///
+    /// It is the CPU of the process's control group if that has a quota, and of the whole machine otherwise, as an average of
+    /// the last seconds. Elsewhere than on Linux nothing is shed, nor in an engine that is
+    /// [served by other means](crate::Engine::into_service).
+    #[serde(with = "range::Integer::<0, 999>")]
+    pub cpu_threshold: u32,
     /// How long a client may take to send a request's head; 0 is no limit. Default 10 s. Then the connection is closed.
     #[serde(with = "duration")]
     pub header_timeout: Duration,
@@ -57,6 +67,8 @@ pub struct RestConf {
     pub max_header_bytes: usize,
     /// Which of the built-in middlewares are in the chain. Default all.
     pub middlewares: MiddlewaresConf,
+    /// A second server, for health and metrics. Default none.
+    pub dev_server: DevServerConf,
     /// How the engine stops.
     pub shutdown: ShutdownConf,
 }
@@ -76,6 +88,7 @@ impl Default for RestConf {
     fn default() -> Self {
         Self {
             name: "rest".to_owned(),
+            mode: Mode::Pro,
             host: "0.0.0.0".to_owned(),
             port: 8888,
             cert_file: None,
@@ -83,10 +96,12 @@ impl Default for RestConf {
             max_conns: 10_000,
             max_bytes: 1 << 20,
             timeout: Duration::from_secs(3),
+            cpu_threshold: 900,
             header_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(60),
             max_header_bytes: 16 << 10,
             middlewares: MiddlewaresConf::default(),
+            dev_server: DevServerConf::default(),
             shutdown: ShutdownConf::default(),
         }
     }
@@ -98,8 +113,14 @@ impl Default for RestConf {
 pub struct MiddlewaresConf {
     /// One line in the log per request.
     pub log: bool,
+    /// Metrics of requests.
+    pub prometheus: bool,
     /// The limit of [`RestConf::max_conns`].
     pub max_conns: bool,
+    /// 503 in place of a route that keeps failing.
+    pub breaker: bool,
+    /// 503 for what is too much for the machine, by [`RestConf::cpu_threshold`].
+    pub shedding: bool,
     /// The limit of [`RestConf::timeout`].
     pub timeout: bool,
     /// A panic in a handler becomes a 500 below the limits; without this, it becomes one above all middlewares.
@@ -110,7 +131,16 @@ pub struct MiddlewaresConf {
 
 impl Default for MiddlewaresConf {
     fn default() -> Self {
-        Self { log: true, max_conns: true, timeout: true, recover: true, max_bytes: true }
+        Self {
+            log: true,
+            prometheus: true,
+            max_conns: true,
+            breaker: true,
+            shedding: true,
+            timeout: true,
+            recover: true,
+            max_bytes: true,
+        }
     }
 }
 

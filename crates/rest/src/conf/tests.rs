@@ -23,7 +23,7 @@ struct ChatConf {
     mirror: Option<MirrorConf>,
     origins: Vec<String>,
     labels: BTreeMap<String, String>,
-    mode: Mode,
+    entry: Entry,
 }
 
 #[derive(Debug, Deserialize, PartialEq, Serialize)]
@@ -65,7 +65,7 @@ struct MirrorConf {
 
 #[derive(Debug, Default, Deserialize, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase")]
-enum Mode {
+enum Entry {
     #[default]
     Open,
     Invited,
@@ -116,8 +116,10 @@ fn a_go_zero_file_loads() {
     let yaml = "
 # A chat.
 Name: chat-api # for the logs
+Mode: rt
 Host: localhost
 Port: 3333
+CpuThreshold: 500
 MaxConns: 500
 MaxBytes: 2048
 Timeout: 0 # sockets live long
@@ -131,6 +133,8 @@ Shutdown:
 ";
     let expected = RestConf {
         name: "chat-api".into(),
+        mode: Mode::Rt,
+        cpu_threshold: 500,
         host: "localhost".into(),
         port: 3333,
         max_conns: 500,
@@ -161,10 +165,10 @@ fn any_spelling_of_a_key_will_do_but_only_one() {
 #[test]
 fn what_is_none_or_empty_by_default_takes_anything_that_fits() {
     let conf =
-        chat("{Motd: hi, Limit: 5, Mirror: {Url: a}, Labels: {Some_Key: x, some-key: y}, Mode: invited}")
+        chat("{Motd: hi, Limit: 5, Mirror: {Url: a}, Labels: {Some_Key: x, some-key: y}, Entry: invited}")
             .unwrap();
 
-    assert_eq!((conf.motd, conf.limit, conf.mode), (Some("hi".into()), Some(5), Mode::Invited));
+    assert_eq!((conf.motd, conf.limit, conf.entry), (Some("hi".into()), Some(5), Entry::Invited));
     assert_eq!(conf.mirror, Some(MirrorConf { url: "a".into() }));
     assert_eq!(conf.labels, [("Some_Key", "x"), ("some-key", "y")].map(|(k, v)| (k.into(), v.into())).into());
     assert_eq!(chat("Motd: ~").unwrap().motd, None);

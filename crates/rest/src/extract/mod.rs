@@ -25,6 +25,7 @@
 //! }
 //! ```
 
+mod claims;
 mod extension;
 mod json;
 mod path;
@@ -41,6 +42,7 @@ use http::StatusCode;
 pub use axum_core::extract::{
     FromRef, FromRequest, FromRequestParts, OptionalFromRequest, OptionalFromRequestParts,
 };
+pub use claims::{Claims, ClaimsRejection};
 pub use extension::{Extension, ExtensionRejection};
 pub use json::{Json, JsonRejection};
 pub use path::{Path, PathRejection};

@@ -6,10 +6,14 @@
 //! |---|---|---|
 //! | recover | always on here | a panic in any middleware below is a 500, not a lost connection |
 //! | log | `Log` | one line per request |
+//! | prometheus | `Prometheus` | counts requests, by route and code; see [`metrics`](crate::metrics) |
 //! | max_conns | `MaxConns` | 503 above `MaxConns` concurrent requests of the route |
+//! | breaker | `Breaker` | 503 in place of a route that keeps failing, as Google's SRE book has it |
+//! | shedding | `Shedding` | 503 while the CPU is over `CpuThreshold` and the requests are more than can be done |
 //! | timeout | `Timeout` | 503 when there is no response head within `Timeout` |
 //! | recover | `Recover` | a panic in the handler is a 500, inside the timeout and the limits |
 //! | max_bytes | `MaxBytes` | 413 for a body over `MaxBytes`, declared or streamed |
+//! | jwt | [`RouteGroup::jwt`](crate::RouteGroup::jwt) | 401 without a valid token |
 //!
 //! Below them stand the layers of [`Engine::layer`](crate::Engine::layer), those of the route's
 //! [group](crate::RouteGroup::layer), and the handler.
@@ -18,39 +22,81 @@
 //! happens on the connection afterwards is its [own task](crate::Upgrade).
 
 mod log;
-mod max_bytes;
+mod prometheus;
 mod max_conns;
-mod recover;
+mod breaker;
+mod shedding;
 mod timeout;
+mod recover;
+mod max_bytes;
+mod jwt;
+mod window;
 
 use std::time::Duration;
 
 use tower::ServiceBuilder;
 
+use self::breaker::BreakerLayer;
+use self::jwt::JwtLayer;
+pub(crate) use self::jwt::{Gate, Unauthorized};
+pub use self::jwt::{JwtError, TokenClaims};
 use self::log::LogLayer;
 use self::max_bytes::MaxBytesLayer;
 use self::max_conns::MaxConnsLayer;
+use self::prometheus::PrometheusLayer;
 use self::recover::RecoverLayer;
 pub(crate) use self::recover::message as panic_message;
+pub(crate) use self::shedding::Shedding;
 use self::timeout::TimeoutLayer;
 use crate::RestConf;
-use crate::route::Limits;
+use crate::metrics::Metrics;
+use crate::route::Features;
 use crate::service::RouteService;
 
-/// Puts the built-in middlewares around a route. A middleware that is switched off, or has no limit, passes through.
-pub(crate) fn chain(conf: &RestConf, limits: Limits, route: RouteService) -> RouteService {
+/// What the chains of one engine have in common.
+#[derive(Clone)]
+pub(crate) struct Shared {
+    pub(crate) shedding: Option<Shedding>,
+    pub(crate) unauthorized: Unauthorized,
+    pub(crate) metrics: Metrics,
+}
+
+impl Shared {
+    pub(crate) fn new(conf: &RestConf, unauthorized: Unauthorized, metrics: Metrics) -> Self {
+        Self { shedding: Shedding::new(conf), unauthorized, metrics }
+    }
+}
+
+/// Puts the built-in middlewares around a route, or around what answers where there is none, and so no path.
+///
+/// A middleware that is switched off, or has no limit, passes through.
+pub(crate) fn chain(
+    conf: &RestConf,
+    shared: &Shared,
+    features: Features,
+    path: Option<&str>,
+    route: RouteService,
+) -> RouteService {
     let on = &conf.middlewares;
+    let metrics = path.filter(|_| on.prometheus).map(|path| shared.metrics.of(path));
     let max_conns = Some(conf.max_conns).filter(|max| on.max_conns && *max > 0);
-    let timeout = Some(limits.timeout.unwrap_or(conf.timeout)).filter(|t| on.timeout && *t > Duration::ZERO);
-    let max_bytes = Some(limits.max_bytes.unwrap_or(conf.max_bytes)).filter(|max| on.max_bytes && *max > 0);
+    let timeout =
+        Some(features.timeout.unwrap_or(conf.timeout)).filter(|t| on.timeout && *t > Duration::ZERO);
+    let max_bytes = Some(features.max_bytes.unwrap_or(conf.max_bytes)).filter(|max| on.max_bytes && *max > 0);
+
+    let shedding = shared.shedding.as_ref().map(|shedding| shedding.layer(features.priority));
 
     let service = ServiceBuilder::new()
         .layer(RecoverLayer { on: true })
         .layer(LogLayer { on: on.log })
+        .layer(PrometheusLayer { metrics })
         .layer(MaxConnsLayer::new(max_conns))
+        .layer(BreakerLayer::new(on.breaker))
+        .layer(shedding.unwrap_or_default())
         .layer(TimeoutLayer { timeout })
         .layer(RecoverLayer { on: on.recover })
         .layer(MaxBytesLayer::new(max_bytes))
+        .layer(JwtLayer { gate: features.jwt, unauthorized: shared.unauthorized.clone() })
         .service(route);
     RouteService::new(service)
 }

@@ -161,6 +161,13 @@ pub enum RouteError {
         /// The route, as in `GET /f/*path/info`.
         route: String,
     },
+    /// The tokens that its group takes are not well chosen.
+    Jwt {
+        /// The first route of the group, as in `GET /u`.
+        route: String,
+        /// What is wrong, as in `no JWT algorithm`.
+        reason: String,
+    },
     /// An earlier route has the same method and matches the same paths.
     Conflict {
         /// The route, as in `GET /u/:name`.
@@ -183,6 +190,7 @@ impl fmt::Display for RouteError {
                 write!(f, "{route} has more than one parameter named {name}")
             }
             Self::CatchAllNotLast { route } => write!(f, "{route} must have its * parameter at the end"),
+            Self::Jwt { route, reason } => write!(f, "{route} is in a group with {reason}"),
             Self::Conflict { route, earlier } => write!(f, "{route} conflicts with {earlier}"),
         }
     }

@@ -5,6 +5,7 @@ mod connection;
 mod activity;
 mod socket;
 mod tls;
+mod dev;
 mod signals;
 
 use std::fmt;
@@ -17,6 +18,7 @@ use tokio_rustls::TlsAcceptor;
 
 pub(crate) use self::socket::{Socket, Stream};
 
+use self::dev::DevServer;
 use self::signals::Signals;
 use crate::RestConf;
 use crate::error::ServeError;
@@ -38,6 +40,11 @@ impl Server {
     /// The address it listens on, with the port that the system chose where the config says 0.
     pub fn addr(&self) -> SocketAddr {
         self.engine.addr
+    }
+
+    /// The address of the [development server](crate::conf::DevServerConf), where there is one.
+    pub fn dev_addr(&self) -> Option<SocketAddr> {
+        self.engine.dev.as_ref().map(DevServer::addr)
     }
 
     /// Where a browser on this machine finds it, such as `http://localhost:8888`.
@@ -68,23 +75,33 @@ pub(crate) struct Listening {
     listener: TcpListener,
     addr: SocketAddr,
     tls: Option<TlsAcceptor>,
+    dev: Option<DevServer>,
 }
 
 impl Listening {
-    pub(crate) fn new(
+    pub(crate) async fn new(
         conf: RestConf,
         service: EngineService,
         listener: TcpListener,
     ) -> Result<Self, ServeError> {
         let addr = listener.local_addr().map_err(ServeError::Io)?;
         let tls = tls::acceptor(&conf)?;
-        Ok(Self { conf: Arc::new(conf), service, listener, addr, tls })
+        let dev = DevServer::bind(&conf, &service).await?;
+        Ok(Self { conf: Arc::new(conf), service, listener, addr, tls, dev })
     }
 
     /// Serves until `shutdown`, then drains until all is done, time is up or `abort` is ready.
     pub(crate) async fn serve(self, shutdown: impl Future<Output = ()>, abort: impl Future<Output = ()>) {
         let lifecycle = self.service.lifecycle().clone();
-        let Self { conf, service, listener, tls, .. } = self;
+        let Self { conf, service, listener, tls, dev, .. } = self;
+        service.run_background();
+        let dev_lifecycle = dev.as_ref().map(|dev| dev.lifecycle().clone());
+        let dev = async {
+            match dev {
+                Some(dev) => dev.serve().await,
+                None => std::future::pending().await,
+            }
+        };
 
         let lame_duck = async {
             shutdown.await;
@@ -101,8 +118,12 @@ impl Listening {
         tokio::select! {
             () = stop => {}
             () = abort => tracing::warn!("asked a second time, the rest is aborted"),
+            never = dev => match never {},
         }
         lifecycle.abort().await;
+        if let Some(dev_lifecycle) = dev_lifecycle {
+            dev_lifecycle.abort().await;
+        }
         tracing::info!("stopped");
     }
 }

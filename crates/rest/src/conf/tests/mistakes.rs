@@ -46,7 +46,9 @@ fn a_wrong_value_is_an_error_that_names_its_key_even_through_flatten() {
         ("Limit: 65536", "Limit: 65536 is out of range, allowed 0 to 65535"),
         ("Origins: https://a", "Origins: expected a list, found string \"https://a\""),
         ("Labels: {A: 1}", "Labels: expected a string, found integer 1"),
-        ("Mode: closed", "Mode: unknown variant closed, expected open or invited"),
+        ("Entry: closed", "Entry: unknown variant closed, expected open or invited"),
+        ("Mode: prod", "Mode: unknown variant prod, expected one of dev, test, rt, pre, pro"),
+        ("CpuThreshold: 1000", "CpuThreshold: 1000 is out of range, allowed 0 to 999"),
         ("CertFile: [a]", "CertFile: expected a path, found a list"),
     ] {
         assert_eq!(chat(yaml).unwrap_err(), format!("yaml text: {expected}"), "{yaml}");

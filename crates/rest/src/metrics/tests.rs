@@ -1,0 +1,107 @@
+//! What an engine counts.
+
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use http::StatusCode;
+use tower::{ServiceExt, service_fn};
+
+use super::*;
+use crate::conf::MiddlewaresConf;
+use crate::service::EngineService;
+use crate::{Body, Engine, Request, RestConf};
+
+fn engine(conf: RestConf) -> (EngineService, Metrics) {
+    let mut engine = Engine::new(conf);
+    let metrics = engine.metrics();
+    engine.add_route(Route::get("/users/:id", async || tokio::time::sleep(Duration::from_millis(60)).await));
+    engine.add_route(Route::post("/users/:id", async || StatusCode::CONFLICT));
+    engine.add_route(Route::get("/wait", async || std::future::pending::<()>().await));
+    engine.add_route(metrics.route("/metrics"));
+    engine.mount("/files", service_fn(async |_: Request| Ok::<_, std::convert::Infallible>("a file")));
+    (engine.into_service().unwrap(), metrics)
+}
+
+async fn ask(service: &EngineService, method: &str, path: &str) -> Response {
+    let request = Request::builder().method(method).uri(path).body(Body::empty()).unwrap();
+    service.clone().oneshot(request).await.unwrap()
+}
+
+#[track_caller]
+fn has(metrics: &Metrics, line: &str) {
+    let text = metrics.text();
+    assert!(text.lines().any(|it| it == line), "no {line} in\n{text}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn requests_are_counted_by_route_method_and_code() {
+    let (service, metrics) = engine(RestConf::default());
+    ask(&service, "GET", "/users/1").await;
+    ask(&service, "GET", "/users/2").await;
+    ask(&service, "POST", "/users/3").await;
+    ask(&service, "BREW", "/files/4").await;
+    ask(&service, "GET", "/nowhere").await;
+
+    has(&metrics, r#"http_server_requests_code_total{path="/users/:id",method="GET",code="200"} 2"#);
+    has(&metrics, r#"http_server_requests_code_total{path="/users/:id",method="POST",code="409"} 1"#);
+    has(&metrics, r#"http_server_requests_code_total{path="/files",method="OTHER",code="200"} 1"#);
+    assert!(!metrics.text().contains("404"), "{}", metrics.text());
+}
+
+#[tokio::test(start_paused = true)]
+async fn durations_are_in_go_zeros_buckets() {
+    let (service, metrics) = engine(RestConf::default());
+    ask(&service, "GET", "/users/1").await;
+
+    let name = "http_server_requests_duration_ms";
+    let labels = r#"path="/users/:id",method="GET",code="200""#;
+    for (le, count) in [("5.0", 0), ("50.0", 0), ("100.0", 1), ("1000.0", 1), ("+Inf", 1)] {
+        has(&metrics, &format!("{name}_bucket{{le=\"{le}\",{labels}}} {count}"));
+    }
+    has(&metrics, &format!("{name}_count{{{labels}}} 1"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_is_in_flight_until_its_end_and_a_client_that_goes_away_is_a_499() {
+    let (service, metrics) = engine(RestConf::default());
+    let mut waiting = Box::pin(ask(&service, "GET", "/wait"));
+    assert!((&mut waiting).now_or_never().is_none(), "its handler waits for ever");
+    has(&metrics, r#"http_server_requests_in_flight{path="/wait"} 1"#);
+
+    drop(waiting);
+    has(&metrics, r#"http_server_requests_in_flight{path="/wait"} 0"#);
+    has(&metrics, r#"http_server_requests_code_total{path="/wait",method="GET",code="499"} 1"#);
+}
+
+#[tokio::test]
+async fn two_engines_do_not_mix() {
+    let (one, one_metrics) = engine(RestConf::default());
+    let (_other, other_metrics) = engine(RestConf::default());
+    ask(&one, "POST", "/users/1").await;
+    assert!(one_metrics.text().contains("409"));
+    assert!(!other_metrics.text().contains("409"));
+}
+
+#[tokio::test]
+async fn a_route_shows_them() {
+    let (service, _) = engine(RestConf::default());
+    let response = ask(&service, "GET", "/metrics").await;
+    assert!(response.headers()[CONTENT_TYPE].to_str().unwrap().starts_with("application/openmetrics-text"));
+}
+
+#[tokio::test]
+async fn a_switch_leaves_requests_out() {
+    let middlewares = MiddlewaresConf { prometheus: false, ..MiddlewaresConf::default() };
+    let (service, metrics) = engine(RestConf { middlewares, ..RestConf::default() });
+    ask(&service, "POST", "/users/1").await;
+    assert!(!metrics.text().contains("/users/:id"), "{}", metrics.text());
+}
+
+#[test]
+fn an_upgraded_connection_counts_while_it_is_there() {
+    let metrics = Metrics::new();
+    let two = (metrics.upgraded(), metrics.upgraded());
+    has(&metrics, "http_server_connections_upgraded 2");
+    drop(two);
+    has(&metrics, "http_server_connections_upgraded 0");
+}
