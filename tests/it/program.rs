@@ -88,9 +88,15 @@ impl Program {
     /// Sends a signal, such as `TERM`. By a shell, whose `kill` is built in: the standard library has none.
     #[cfg(unix)]
     pub(crate) async fn signal(&self, name: &str) {
+        self.signals(&[name]).await;
+    }
+
+    /// Sends signals one right after the other.
+    #[cfg(unix)]
+    pub(crate) async fn signals(&self, names: &[&str]) {
         let process = self.child.id().expect("it still runs").to_string();
         let mut kill = Command::new("sh");
-        kill.args(["-c", "kill -s \"$0\" \"$1\"", name, &process]);
+        kill.args(["-c", "for name; do kill -s \"$name\" \"$0\"; done", &process]).args(names);
         let status = kill.status().await.expect("there is a shell");
         assert!(status.success(), "the signal could not be sent");
     }

@@ -104,10 +104,26 @@ async fn a_second_signal_ends_at_once_although_a_socket_does_not_read() {
     refuses(&chat).await;
     assert!(chat.is_running(), "it waits for the socket that does not answer");
 
+    // Not sooner, as it would pass for an echo of the first.
+    tokio::time::sleep(Duration::from_millis(200)).await;
     chat.signal("INT").await;
     assert_eq!(chat.ended().await.code(), Some(0));
     let log = chat.whole_log().await;
     assert!(log.contains("asked a second time, the rest is aborted"), "{log}");
+}
+
+#[tokio::test]
+async fn a_signal_that_comes_twice_at_once_is_one() {
+    let mut chat = Program::chat().await;
+    let mut ann = member(&chat).await;
+
+    // Of two kinds, as one kind that is pending is not sent again.
+    chat.signals(&["INT", "TERM"]).await;
+
+    assert_eq!(ann.is_closed().await, (1001, STOPPING.to_owned()));
+    assert_eq!(chat.ended().await.code(), Some(0));
+    let log = chat.whole_log().await;
+    assert!(!log.contains("asked a second time"), "{log}");
 }
 
 #[tokio::test]

@@ -63,6 +63,7 @@ fn rephrase(message: &str) -> String {
         "a sequence" => "a list",
         "path string" => "a path",
         "a map" => "a section",
+        "a nonzero usize" => "an integer of at least 1",
         structure if structure.starts_with("struct ") => "a section",
         other => other,
     };
@@ -109,6 +110,10 @@ mod tests {
             (
                 "invalid type: floating point `1.5`, expected usize",
                 "expected an integer, found floating point 1.5",
+            ),
+            (
+                "invalid value: integer `0`, expected a nonzero usize",
+                "expected an integer of at least 1, found integer 0",
             ),
             ("invalid type: null, expected a string", "expected a string, found nothing"),
             (

@@ -57,7 +57,7 @@ impl Server {
         format!("{scheme}://{addr}")
     }
 
-    /// Serves until SIGTERM or SIGINT, then drains; a second signal drops what is left.
+    /// Serves until SIGTERM or SIGINT, then drains; a second signal, from 100 ms after the first on, drops what is left.
     ///
     /// It returns when the listener is closed and no task of the engine is left, `Shutdown.WaitTime` after the first
     /// signal at the latest. A connection's errors end that connection alone.

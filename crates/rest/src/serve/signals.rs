@@ -1,4 +1,5 @@
 use std::io;
+use std::time::Duration;
 
 use tokio::sync::watch;
 
@@ -20,6 +21,12 @@ impl Signals {
                     () = incoming.recv() => sender.send_modify(|count| *count += 1),
                     () = sender.closed() => return,
                 }
+                let echoes = async {
+                    loop {
+                        incoming.recv().await;
+                    }
+                };
+                let _ = tokio::time::timeout(ECHO, echoes).await;
             }
         });
         Ok(Self { count })
@@ -32,6 +39,10 @@ impl Signals {
         }
     }
 }
+
+/// For how long a further signal is the same one. Some that send signals, such as `timeout`, send one to the process and
+/// then one to its group, which must not pass for somebody's losing patience.
+const ECHO: Duration = Duration::from_millis(100);
 
 #[cfg(unix)]
 struct Incoming {
