@@ -8,6 +8,8 @@ use tokio::net::TcpListener;
 use tower::util::MapRequest;
 use tower::{Layer, Service, service_fn};
 
+use crate::conf::CorsConf;
+use crate::cors::Cors;
 use crate::error::ServeError;
 use crate::metrics::Metrics;
 use crate::middleware::{Gate, JwtError, Shared, Unauthorized, chain};
@@ -41,6 +43,7 @@ pub struct Engine<S = ()> {
     routes: Vec<Featured<S>>,
     layers: Vec<RouteLayer>,
     mounts: Vec<(String, RouteService)>,
+    cors: Option<CorsConf>,
     unauthorized: Unauthorized,
     metrics: Metrics,
     /// Those that are found before the routes come to the router.
@@ -70,6 +73,7 @@ impl<S: Clone + Send + Sync + 'static> Engine<S> {
             routes: Vec::new(),
             layers: Vec::new(),
             mounts: Vec::new(),
+            cors: None,
             unauthorized: Unauthorized::default(),
             metrics: Metrics::new(),
             mistakes: Vec::new(),
@@ -102,6 +106,12 @@ impl<S: Clone + Send + Sync + 'static> Engine<S> {
                 layers: group.layers.clone(),
             });
         }
+        self
+    }
+
+    /// Lets pages of other origins read the answers, and answers their preflights.
+    pub fn cors(&mut self, conf: CorsConf) -> &mut Self {
+        self.cors = Some(conf);
         self
     }
 
@@ -214,6 +224,7 @@ impl<S: Clone + Send + Sync + 'static> Engine<S> {
     }
 
     fn build(self) -> Result<(RestConf, EngineService), ServeError> {
+        let cors = self.cors.as_ref().map(Cors::new).transpose().map_err(ServeError::Cors)?.map(Arc::new);
         let listing = self.routes_text();
         let shared = Shared::new(&self.conf, self.unauthorized, self.metrics.clone());
         let mut router = Router::new();
@@ -253,8 +264,15 @@ impl<S: Clone + Send + Sync + 'static> Engine<S> {
         let no_route =
             service_fn(|request| async { Ok::<_, std::convert::Infallible>(no_route(request).await) });
         let fallback = chain(&self.conf, &shared, Features::default(), None, RouteService::new(no_route));
-        let inner =
-            Inner { router, mounts, fallback, listing, shared, lifecycle: Lifecycle::new(self.metrics) };
+        let inner = Inner {
+            router,
+            mounts,
+            fallback,
+            cors,
+            listing,
+            shared,
+            lifecycle: Lifecycle::new(self.metrics),
+        };
         Ok((self.conf, EngineService::new(inner)))
     }
 }

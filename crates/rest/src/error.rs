@@ -14,6 +14,8 @@ pub enum ServeError {
     Conf(ConfError),
     /// Some routes cannot be used; each mistake is in the list.
     Routes(Vec<RouteError>),
+    /// What [`Engine::cors`](crate::Engine::cors) was given cannot be used.
+    Cors(String),
     /// The address cannot be listened on.
     Bind {
         /// `host:port`, as configured.
@@ -35,6 +37,7 @@ impl fmt::Display for ServeError {
                 write!(f, "{} of the routes cannot be used:", errors.len())?;
                 errors.iter().try_for_each(|error| write!(f, "\n  {error}"))
             }
+            Self::Cors(reason) => write!(f, "CORS: {reason}"),
             Self::Bind { addr, source } => write!(f, "cannot listen on {addr}: {source}"),
             Self::Tls(reason) => write!(f, "cannot serve TLS: {reason}"),
             Self::Io(error) => error.fmt(f),
@@ -48,7 +51,7 @@ impl Error for ServeError {
             Self::Conf(error) => error.source(),
             Self::Bind { source, .. } => Some(source),
             Self::Io(error) => error.source(),
-            Self::Routes(_) | Self::Tls(_) => None,
+            Self::Routes(_) | Self::Cors(_) | Self::Tls(_) => None,
         }
     }
 }

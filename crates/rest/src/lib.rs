@@ -40,6 +40,7 @@ mod route;
 mod handler;
 mod router;
 mod service;
+mod cors;
 pub mod middleware;
 pub mod metrics;
 pub mod extract;

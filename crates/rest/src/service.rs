@@ -13,6 +13,7 @@ use http_body::Body as HttpBody;
 use percent_encoding::percent_decode_str;
 use tower::{Layer, Service, ServiceExt};
 
+use crate::cors::Cors;
 use crate::handler::Handler;
 use crate::middleware::Shared;
 use crate::router::{Found, Router};
@@ -33,6 +34,7 @@ pub(crate) struct Inner {
     pub(crate) mounts: Vec<Mount>,
     /// The chain around [`no_route`], so that also a 404 is logged.
     pub(crate) fallback: RouteService,
+    pub(crate) cors: Option<Arc<Cors>>,
     /// The routes, for people.
     pub(crate) listing: String,
     pub(crate) shared: Shared,
@@ -67,6 +69,19 @@ impl EngineService {
         }
     }
 
+    fn answer(&self, request: Request) -> BoxFuture<'static, Response> {
+        let Some(cors) = self.inner.cors.clone() else {
+            return self.route(request);
+        };
+        let origin = request.headers().get(header::ORIGIN).cloned();
+        let answer = self.route(request);
+        Box::pin(async move {
+            let mut response = answer.await;
+            cors.add_to(&mut response, origin.as_ref());
+            response
+        })
+    }
+
     fn route(&self, mut request: Request) -> BoxFuture<'static, Response> {
         let inner = &self.inner;
         let found = inner.router.find(request.method(), request.uri().path());
@@ -78,7 +93,10 @@ impl EngineService {
             return mount.service.call_boxed(request);
         }
         let miss = match found {
-            Found::MethodNotAllowed { allow } => Miss::Method(allow),
+            Found::MethodNotAllowed { allow } => match &inner.cors {
+                Some(cors) if Cors::is_preflight(&request) => Miss::Preflight(cors.clone(), allow),
+                _ => Miss::Method(allow),
+            },
             Found::BadPath => Miss::Path,
             Found::Route { .. } | Found::NotFound => Miss::Route,
         };
@@ -120,6 +138,8 @@ pub(crate) fn strip(prefix: &str) -> impl Fn(Request) -> Request + Clone + Send 
 enum Miss {
     Route,
     Method(String),
+    /// It asks whether it might; the path has these methods.
+    Preflight(Arc<Cors>, String),
     Path,
 }
 
@@ -129,6 +149,7 @@ pub(crate) async fn no_route(mut request: Request) -> Response {
         Some(Miss::Method(allow)) => {
             (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, allow)]).into_response()
         }
+        Some(Miss::Preflight(cors, allow)) => cors.preflight(&allow),
         Some(Miss::Path) => {
             (StatusCode::BAD_REQUEST, "the path is not valid percent-encoded UTF-8\n").into_response()
         }
@@ -155,7 +176,7 @@ where
         if is_outermost {
             request.extensions_mut().insert(self.inner.lifecycle.clone());
         }
-        ResponseFuture { answer: self.route(request), leaves_engine: is_outermost }
+        ResponseFuture { answer: self.answer(request), leaves_engine: is_outermost }
     }
 }
 

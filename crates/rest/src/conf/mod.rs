@@ -30,6 +30,7 @@
 //! # }
 //! ```
 
+mod cors;
 mod dev_server;
 pub mod duration;
 mod environment;
@@ -43,6 +44,7 @@ mod jwt;
 mod mode;
 mod rest;
 
+pub use cors::CorsConf;
 pub use dev_server::DevServerConf;
 pub use error::ConfError;
 pub use format::Format;

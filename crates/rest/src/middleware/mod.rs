@@ -16,7 +16,7 @@
 //! | jwt | [`RouteGroup::jwt`](crate::RouteGroup::jwt) | 401 without a valid token |
 //!
 //! Below them stand the layers of [`Engine::layer`](crate::Engine::layer), those of the route's
-//! [group](crate::RouteGroup::layer), and the handler.
+//! [group](crate::RouteGroup::layer), and the handler. [`from_fn`] makes a layer of an async function.
 //!
 //! None of them treats an upgrade in a special way: they see the handshake, which ends with the response 101. What
 //! happens on the connection afterwards is its [own task](crate::Upgrade).
@@ -30,6 +30,7 @@ mod timeout;
 mod recover;
 mod max_bytes;
 mod jwt;
+mod from_fn;
 mod window;
 
 use std::time::Duration;
@@ -37,6 +38,7 @@ use std::time::Duration;
 use tower::ServiceBuilder;
 
 use self::breaker::BreakerLayer;
+pub use self::from_fn::{FromFn, FromFnLayer, Next, from_fn};
 use self::jwt::JwtLayer;
 pub(crate) use self::jwt::{Gate, Unauthorized};
 pub use self::jwt::{JwtError, TokenClaims};
