@@ -33,6 +33,7 @@
 //! - **Config.** [`conf::load`] reads YAML, TOML or JSON and the environment on top, and is strict about names.
 //! - **Stopping.** [`Server::start`] returns after the listener is closed, requests are finished and upgraded connections
 //!   have been told; see [`ShutdownConf`](conf::ShutdownConf) for the times.
+//! - **Events.** [`Route::sse`] answers with a stream of [`sse::Event`]s.
 //! - **Upgrades.** [`Upgrade`] answers 101 and runs a task on the connection. It is what `ws` is built on.
 
 mod engine;
@@ -45,6 +46,7 @@ pub mod middleware;
 pub mod metrics;
 pub mod extract;
 mod response;
+pub mod sse;
 mod upgrade;
 pub mod conf;
 mod serve;

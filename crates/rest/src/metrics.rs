@@ -5,11 +5,12 @@
 //! | `http_server_requests_duration_ms` | histogram, 5 to 1000 | path, method, code | the time to a response's head |
 //! | `http_server_requests_code_total` | counter | path, method, code | requests |
 //! | `http_server_requests_in_flight` | gauge | path | requests whose response's head is not there yet |
+//! | `http_server_streams_open` | gauge | | responses of [events](crate::sse) that go on |
 //! | `http_server_connections_upgraded` | gauge | | connections that were upgraded and are open |
 //!
 //! The first two are go-zero's. `path` is the route's, as in `/users/:id`, or the prefix of a mount; what no route takes is
 //! not counted. `method` is `OTHER` where it is none of the usual ones. An upgrade counts with its handshake, with code
-//! 101; a client that went away before the answer has code 499. `Middlewares.Prometheus` switches all but the last off.
+//! 101; a client that went away before the answer has code 499. `Middlewares.Prometheus` switches all but the last two off.
 //!
 //! Each engine has metrics of its own, nothing is process-global. That is why these are a
 //! [registry](prometheus_client::registry::Registry) and not the `metrics` facade, which has one recorder per process.
@@ -51,6 +52,7 @@ pub struct Metrics {
     durations: Family<Outcome, Histogram, fn() -> Histogram>,
     codes: Family<Outcome, Counter>,
     in_flight: Family<Place, Gauge>,
+    streams: Gauge,
     upgraded: Gauge,
 }
 
@@ -73,9 +75,10 @@ impl Metrics {
             durations: Family::new_with_constructor(|| Histogram::new(BUCKETS)),
             codes: Family::default(),
             in_flight: Family::default(),
+            streams: Gauge::default(),
             upgraded: Gauge::default(),
         };
-        let Self { durations, codes, in_flight, upgraded, .. } = metrics.clone();
+        let Self { durations, codes, in_flight, streams, upgraded, .. } = metrics.clone();
         let mut registry = metrics.registry();
         let help = "Milliseconds to the head of a response";
         registry.register("http_server_requests_duration_ms", help, durations);
@@ -87,6 +90,7 @@ impl Metrics {
             "Open connections that were upgraded",
             upgraded,
         );
+        registry.register("http_server_streams_open", "Streams of events that go on", streams);
         drop(registry);
         metrics
     }
@@ -120,6 +124,11 @@ impl Metrics {
     /// Counts an upgraded connection while what is returned is there.
     pub(crate) fn upgraded(&self) -> Present {
         Present::new(&self.upgraded)
+    }
+
+    /// Counts a stream of events, in the same way.
+    pub(crate) fn streaming(&self) -> Present {
+        Present::new(&self.streams)
     }
 
     /// What a route, or a mount, is counted with.

@@ -10,12 +10,13 @@ use pin_project_lite::pin_project;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower::{Layer, Service};
 
+use crate::sse::LongLived;
 use crate::{Body, IntoResponse, Request, Response};
 
 /// Answers 503 above a number of concurrent requests of one route.
 ///
-/// A request counts until its response's body is sent. An upgraded connection counts until its 101: connections that
-/// stay have limits of their own.
+/// A request counts until its response's body is sent. A stream of events counts until its head, and an upgraded connection
+/// until its 101: connections that stay are no load.
 #[derive(Clone)]
 pub(crate) struct MaxConnsLayer {
     slots: Option<Arc<Semaphore>>,
@@ -83,7 +84,8 @@ impl<F: Future<Output = Result<Response, Infallible>>> Future for ResponseFuture
         };
         let response = ready!(answer.poll(cx))?;
         let slot = slot.take();
-        if slot.is_none() || response.body().is_end_stream() {
+        let is_long_lived = response.extensions().get::<LongLived>().is_some();
+        if slot.is_none() || is_long_lived || response.body().is_end_stream() {
             return Poll::Ready(Ok(response));
         }
         Poll::Ready(Ok(response.map(|body| Body::new(Slotted { body, _slot: slot }))))
