@@ -156,7 +156,7 @@ impl IntoResponse for JsonRejection {
 }
 
 /// `application/json` or `application/…+json`, in any case and with any parameters.
-fn is_json(headers: &HeaderMap) -> bool {
+pub(super) fn is_json(headers: &HeaderMap) -> bool {
     let Some(value) = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()) else {
         return false;
     };

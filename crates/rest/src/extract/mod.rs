@@ -28,6 +28,7 @@
 mod claims;
 mod extension;
 mod json;
+mod parse;
 mod path;
 mod path_de;
 mod peer;
@@ -45,6 +46,7 @@ pub use axum_core::extract::{
 pub use claims::{Claims, ClaimsRejection};
 pub use extension::{Extension, ExtensionRejection};
 pub use json::{Json, JsonRejection};
+pub use parse::{FieldError, Invalid, Parse, ParseRejection, Validate};
 pub use path::{Path, PathRejection};
 pub use peer::{PeerAddr, PeerAddrRejection};
 pub use query::{Query, QueryRejection};
