@@ -1,5 +1,6 @@
 //! The breaker in an engine.
 
+use futures_util::FutureExt;
 use http::StatusCode;
 use tower::{Service, ServiceExt};
 
@@ -85,15 +86,13 @@ async fn a_client_that_goes_away_does_not_count() {
 #[tokio::test(start_paused = true)]
 async fn a_timeout_is_a_failure() {
     let service = engine(MiddlewaresConf::default());
-    let begin = tokio::time::Instant::now();
-    let all: Vec<_> = (0..100).map(|_| service.clone().oneshot(get("/wait"))).collect();
+    let all: Vec<_> = (0..1000).map(|_| service.clone().oneshot(get("/wait"))).collect();
     for answer in futures_util::future::join_all(all).await {
         assert_eq!(answer.unwrap().status(), StatusCode::SERVICE_UNAVAILABLE);
     }
 
-    let seconds = begin.elapsed().as_secs();
-    rejected(&service, "/wait", 100).await;
-    assert!(begin.elapsed().as_secs() < 100 * seconds, "some were rejected without waiting for the timeout");
+    let at_once = (0..100).filter(|_| service.clone().oneshot(get("/wait")).now_or_never().is_some()).count();
+    assert!(at_once >= 80, "{at_once} of 100 were rejected, the others wait for the timeout");
 }
 
 #[tokio::test(start_paused = true)]
