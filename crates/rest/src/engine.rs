@@ -11,14 +11,15 @@ use tower::{Layer, Service, service_fn};
 use crate::conf::CorsConf;
 use crate::cors::Cors;
 use crate::error::ServeError;
+use crate::failure::ErrorBody;
 use crate::metrics::Metrics;
-use crate::middleware::{Gate, JwtError, Shared, Unauthorized, chain};
+use crate::middleware::{ErrorBodyLayer, Gate, JwtError, Shared, Shedding, Unauthorized, chain};
 use crate::route::{Features, Route, RouteGroup};
 use crate::router::{RouteError, Router};
 use crate::serve::{Listening, Server, bind};
 use crate::service::{EngineService, Inner, Mount, RouteLayer, RouteService, no_route, strip};
 use crate::shutdown::Lifecycle;
-use crate::{IntoResponse, Request, RestConf};
+use crate::{IntoResponse, Request, RestConf, StatusCode};
 
 /// Collects routes, layers and mounts, and serves them.
 ///
@@ -45,6 +46,7 @@ pub struct Engine<S = ()> {
     mounts: Vec<(String, RouteService)>,
     cors: Option<CorsConf>,
     unauthorized: Unauthorized,
+    error_body: ErrorBodyLayer,
     metrics: Metrics,
     /// Those that are found before the routes come to the router.
     mistakes: Vec<RouteError>,
@@ -75,6 +77,7 @@ impl<S: Clone + Send + Sync + 'static> Engine<S> {
             mounts: Vec::new(),
             cors: None,
             unauthorized: Unauthorized::default(),
+            error_body: ErrorBodyLayer::default(),
             metrics: Metrics::new(),
             mistakes: Vec::new(),
         }
@@ -165,6 +168,16 @@ impl<S: Clone + Send + Sync + 'static> Engine<S> {
         self
     }
 
+    /// Lets `write` say what clients are told of [errors](crate::Error) and of what extractors reject, instead of
+    /// `{"code": 404, "msg": "…"}` in JSON. The status is its to choose, too.
+    pub fn on_error<R: IntoResponse>(
+        &mut self,
+        write: impl Fn(StatusCode, ErrorBody) -> R + Send + Sync + 'static,
+    ) -> &mut Self {
+        self.error_body = ErrorBodyLayer::new(write);
+        self
+    }
+
     /// The metrics of this engine, to show them or to add to them.
     pub fn metrics(&self) -> Metrics {
         self.metrics.clone()
@@ -226,12 +239,19 @@ impl<S: Clone + Send + Sync + 'static> Engine<S> {
     fn build(self) -> Result<(RestConf, EngineService), ServeError> {
         let cors = self.cors.as_ref().map(Cors::new).transpose().map_err(ServeError::Cors)?.map(Arc::new);
         let listing = self.routes_text();
-        let shared = Shared::new(&self.conf, self.unauthorized, self.metrics.clone());
+        let shared = Shared {
+            shedding: Shedding::new(&self.conf),
+            unauthorized: self.unauthorized,
+            metrics: self.metrics.clone(),
+            error_body: self.error_body,
+        };
         let mut router = Router::new();
         let mut errors = self.mistakes;
         for Featured { route, features, layers } in self.routes {
             let (method, path) = (route.method.clone(), route.path.clone());
-            let service = RouteLayer::wrap(&layers, route.into_service(self.state.clone()));
+            let handler = route.into_service(self.state.clone());
+            let handler = RouteService::new(shared.error_body.layer(handler));
+            let service = RouteLayer::wrap(&layers, handler);
             let service =
                 chain(&self.conf, &shared, features, Some(&path), RouteLayer::wrap(&self.layers, service));
             errors.extend(router.add(method, &path, service).err());

@@ -51,6 +51,7 @@ mod upgrade;
 pub mod conf;
 mod serve;
 mod shutdown;
+mod failure;
 mod error;
 
 pub use axum_core::body::Body;
@@ -61,6 +62,7 @@ pub use http::{Method, StatusCode, header};
 pub use crate::conf::RestConf;
 pub use crate::engine::Engine;
 pub use crate::error::ServeError;
+pub use crate::failure::{Error, ErrorBody};
 pub use crate::handler::Handler;
 pub use crate::middleware::{JwtError, TokenClaims};
 pub use crate::response::Html;

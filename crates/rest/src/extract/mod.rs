@@ -40,6 +40,8 @@ use std::fmt;
 use axum_core::response::{IntoResponse, Response};
 use http::StatusCode;
 
+use crate::failure::{ErrorBody, refuse};
+
 pub use axum_core::extract::{
     FromRef, FromRequest, FromRequestParts, OptionalFromRequest, OptionalFromRequestParts,
 };
@@ -54,11 +56,15 @@ pub use state::State;
 
 /// Answers a request that an extractor rejected: what the client did wrong is its business, what we did wrong the log's.
 fn reject(status: StatusCode, rejection: &dyn fmt::Display) -> Response {
+    let code = status.as_u16().into();
     if status.is_server_error() {
         tracing::error!(%rejection, "an extractor cannot work in this place");
-        return status.into_response();
+        let mut response = status.into_response();
+        let msg = status.canonical_reason().unwrap_or_default().to_owned();
+        response.extensions_mut().insert(ErrorBody { code, msg });
+        return response;
     }
-    (status, rejection.to_string()).into_response()
+    refuse(status, ErrorBody { code, msg: rejection.to_string() })
 }
 
 /// Lets an extractor be used as what it has extracted.

@@ -14,6 +14,7 @@
 //! | recover | `Recover` | a panic in the handler is a 500, inside the timeout and the limits |
 //! | max_bytes | `MaxBytes` | 413 for a body over `MaxBytes`, declared or streamed |
 //! | jwt | [`RouteGroup::jwt`](crate::RouteGroup::jwt) | 401 without a valid token |
+//! | error body | always on | the [errors](crate::Error) of what is below, as the engine's clients know them |
 //!
 //! Below them stand the layers of [`Engine::layer`](crate::Engine::layer), those of the route's
 //! [group](crate::RouteGroup::layer), and the handler. [`from_fn`] makes a layer of an async function.
@@ -30,6 +31,7 @@ mod timeout;
 mod recover;
 mod max_bytes;
 mod jwt;
+mod error_body;
 mod from_fn;
 mod window;
 
@@ -38,6 +40,7 @@ use std::time::Duration;
 use tower::ServiceBuilder;
 
 use self::breaker::BreakerLayer;
+pub(crate) use self::error_body::ErrorBodyLayer;
 pub use self::from_fn::{FromFn, FromFnLayer, Next, from_fn};
 use self::jwt::JwtLayer;
 pub(crate) use self::jwt::{Gate, Unauthorized};
@@ -61,12 +64,7 @@ pub(crate) struct Shared {
     pub(crate) shedding: Option<Shedding>,
     pub(crate) unauthorized: Unauthorized,
     pub(crate) metrics: Metrics,
-}
-
-impl Shared {
-    pub(crate) fn new(conf: &RestConf, unauthorized: Unauthorized, metrics: Metrics) -> Self {
-        Self { shedding: Shedding::new(conf), unauthorized, metrics }
-    }
+    pub(crate) error_body: ErrorBodyLayer,
 }
 
 /// Puts the built-in middlewares around a route, or around what answers where there is none, and so no path.
@@ -99,6 +97,7 @@ pub(crate) fn chain(
         .layer(RecoverLayer { on: on.recover })
         .layer(MaxBytesLayer::new(max_bytes))
         .layer(JwtLayer { gate: features.jwt, unauthorized: shared.unauthorized.clone() })
+        .layer(shared.error_body.clone())
         .service(route);
     RouteService::new(service)
 }

@@ -60,9 +60,10 @@ async fn the_first_rejection_is_the_answer() {
     engine.add_route(Route::get("/:n", handler));
     let service = engine.into_service().unwrap();
 
-    assert_eq!(ask(&service, "GET /x?a=y").await, "400 the path's n must be u8");
-    assert!(ask(&service, "GET /1?a=y").await.starts_with("400 the query"));
-    assert_eq!(ask(&service, "GET /1?a=1").await, "415 the Content-Type must be application/json");
+    assert_eq!(ask(&service, "GET /x?a=y").await, r#"400 {"code":400,"msg":"the path's n must be u8"}"#);
+    assert!(ask(&service, "GET /1?a=y").await.starts_with(r#"400 {"code":400,"msg":"the query"#));
+    let unread = r#"415 {"code":415,"msg":"the Content-Type must be application/json"}"#;
+    assert_eq!(ask(&service, "GET /1?a=1").await, unread);
 }
 
 #[tokio::test]

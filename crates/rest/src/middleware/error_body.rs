@@ -1,0 +1,165 @@
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use http::{StatusCode, header};
+use pin_project_lite::pin_project;
+use tower::{Layer, Service};
+
+use crate::extract::Json;
+use crate::failure::ErrorBody;
+use crate::{IntoResponse, Request, Response};
+
+/// Gives errors of handlers, extractors and layers the body that the engine's clients know.
+///
+/// It stands around the handler and around the user's layers, so that these see the body that is sent, and may still
+/// make another one of it. Headers stay, but those that describe the body.
+#[derive(Clone)]
+pub(crate) struct ErrorBodyLayer(Arc<dyn Fn(StatusCode, ErrorBody) -> Response + Send + Sync>);
+
+impl ErrorBodyLayer {
+    pub(crate) fn new<R: IntoResponse>(
+        write: impl Fn(StatusCode, ErrorBody) -> R + Send + Sync + 'static,
+    ) -> Self {
+        Self(Arc::new(move |status, body| write(status, body).into_response()))
+    }
+
+    fn apply(&self, mut response: Response) -> Response {
+        let Some(body) = response.extensions_mut().remove::<ErrorBody>() else {
+            return response;
+        };
+        let (mut parts, _text) = response.into_parts();
+        let (written, body) = (self.0)(parts.status, body).into_parts();
+        parts.status = written.status;
+        parts.headers.remove(header::CONTENT_LENGTH);
+        parts.headers.remove(header::CONTENT_TYPE);
+        parts.headers.extend(written.headers);
+        Response::from_parts(parts, body)
+    }
+}
+
+impl Default for ErrorBodyLayer {
+    fn default() -> Self {
+        Self::new(|status, body| (status, Json(body)))
+    }
+}
+
+#[derive(Clone)]
+pub(crate) struct ErrorBodies<T> {
+    layer: ErrorBodyLayer,
+    inner: T,
+}
+
+impl<T> Layer<T> for ErrorBodyLayer {
+    type Service = ErrorBodies<T>;
+
+    fn layer(&self, inner: T) -> ErrorBodies<T> {
+        ErrorBodies { layer: self.clone(), inner }
+    }
+}
+
+impl<T> Service<Request> for ErrorBodies<T>
+where
+    T: Service<Request, Response = Response, Error = Infallible>,
+{
+    type Response = Response;
+    type Error = Infallible;
+    type Future = ResponseFuture<T::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        ResponseFuture { answer: self.inner.call(request), layer: self.layer.clone() }
+    }
+}
+
+pin_project! {
+    pub(crate) struct ResponseFuture<F> {
+        #[pin]
+        answer: F,
+        layer: ErrorBodyLayer,
+    }
+}
+
+impl<F: Future<Output = Result<Response, Infallible>>> Future for ResponseFuture<F> {
+    type Output = Result<Response, Infallible>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let response = ready!(this.answer.poll(cx))?;
+        Poll::Ready(Ok(this.layer.apply(response)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::BodyExt;
+    use tower::ServiceExt;
+
+    use super::*;
+    use crate::extract::Path;
+    use crate::middleware::{Next, from_fn};
+    use crate::{Body, Engine, Error, RestConf, Route};
+
+    async fn number(Path(number): Path<u8>) -> Result<String, Error> {
+        match number {
+            0 => Err(Error::new(StatusCode::CONFLICT, "it is \"zero\"").code(10_409)),
+            1 => Err("not a number".parse::<u8>().unwrap_err())?,
+            _ => Ok(number.to_string()),
+        }
+    }
+
+    fn engine() -> Engine {
+        let mut engine = Engine::new(RestConf::default());
+        engine.add_route(Route::get("/:number", number));
+        engine
+    }
+
+    async fn answer(engine: Engine, path: &str) -> (u16, String, String) {
+        let request = Request::get(path).body(Body::empty()).unwrap();
+        let response = engine.into_service().unwrap().oneshot(request).await.unwrap();
+        let status = response.status().as_u16();
+        let content_type = response.headers()[header::CONTENT_TYPE].to_str().unwrap().to_owned();
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        (status, content_type, String::from_utf8(body.to_vec()).unwrap())
+    }
+
+    #[tokio::test]
+    async fn every_refusal_has_a_code_and_a_message_in_json() {
+        for (path, status, body) in [
+            ("/0", 409, r#"{"code":10409,"msg":"it is \"zero\""}"#),
+            ("/1", 500, r#"{"code":500,"msg":"Internal Server Error"}"#),
+            ("/x", 400, r#"{"code":400,"msg":"the path's number must be u8"}"#),
+        ] {
+            let json = "application/json; charset=utf-8".to_owned();
+            assert_eq!(answer(engine(), path).await, (status, json, body.to_owned()), "{path}");
+        }
+        assert_eq!(answer(engine(), "/2").await.2, "2");
+    }
+
+    #[tokio::test]
+    async fn an_engine_may_say_it_otherwise() {
+        let mut engine = engine();
+        engine.on_error(|status, body| (StatusCode::OK, format!("{status}: {body}")));
+        let (status, content_type, body) = answer(engine, "/0").await;
+        assert_eq!((status, content_type.as_str()), (200, "text/plain; charset=utf-8"));
+        assert_eq!(body, "409 Conflict: it is \"zero\"");
+    }
+
+    #[tokio::test]
+    async fn a_layer_sees_what_is_sent_and_its_own_refusals_are_written_too() {
+        let mut outer = engine();
+        outer.layer(from_fn(async |request, next: Next| {
+            let body = next.run(request).await.into_body().collect().await.unwrap().to_bytes();
+            String::from_utf8(body.to_vec()).unwrap()
+        }));
+        assert_eq!(answer(outer, "/0").await.2, r#"{"code":10409,"msg":"it is \"zero\""}"#);
+
+        let mut refusing = engine();
+        refusing.layer(from_fn(async |_, _: Next| Error::new(StatusCode::FORBIDDEN, "not you")));
+        assert_eq!(answer(refusing, "/2").await.2, r#"{"code":403,"msg":"not you"}"#);
+    }
+}
