@@ -8,6 +8,7 @@ const ALLOWED: [(&str, &[&str]); 3] = [
     (
         "zeroxide-rest",
         &[
+            "async-compression",
             "axum-core",
             "bytes",
             "config",

@@ -127,6 +127,8 @@ pub struct MiddlewaresConf {
     pub recover: bool,
     /// The limit of [`RestConf::max_bytes`].
     pub max_bytes: bool,
+    /// Bodies that come packed by gzip are unpacked, and then have the same limit.
+    pub gunzip: bool,
 }
 
 impl Default for MiddlewaresConf {
@@ -140,6 +142,7 @@ impl Default for MiddlewaresConf {
             timeout: true,
             recover: true,
             max_bytes: true,
+            gunzip: true,
         }
     }
 }

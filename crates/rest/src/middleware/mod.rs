@@ -13,6 +13,7 @@
 //! | timeout | `Timeout` | 503 when there is no response head within `Timeout` |
 //! | recover | `Recover` | a panic in the handler is a 500, inside the timeout and the limits |
 //! | max_bytes | `MaxBytes` | 413 for a body over `MaxBytes`, declared or streamed |
+//! | gunzip | `Gunzip` | unpacks bodies, up to `MaxBytes` |
 //! | jwt | [`RouteGroup::jwt`](crate::RouteGroup::jwt) | 401 without a valid token |
 //! | error body | always on | the [errors](crate::Error) of what is below, as the engine's clients know them |
 //!
@@ -30,6 +31,7 @@ mod shedding;
 mod timeout;
 mod recover;
 mod max_bytes;
+mod gunzip;
 mod jwt;
 mod error_body;
 mod from_fn;
@@ -42,6 +44,7 @@ use tower::ServiceBuilder;
 use self::breaker::BreakerLayer;
 pub(crate) use self::error_body::ErrorBodyLayer;
 pub use self::from_fn::{FromFn, FromFnLayer, Next, from_fn};
+use self::gunzip::GunzipLayer;
 use self::jwt::JwtLayer;
 pub(crate) use self::jwt::{Gate, Unauthorized};
 pub use self::jwt::{JwtError, TokenClaims};
@@ -96,6 +99,7 @@ pub(crate) fn chain(
         .layer(TimeoutLayer { timeout })
         .layer(RecoverLayer { on: on.recover })
         .layer(MaxBytesLayer::new(max_bytes))
+        .layer(GunzipLayer { on: on.gunzip, max: max_bytes })
         .layer(JwtLayer { gate: features.jwt, unauthorized: shared.unauthorized.clone() })
         .layer(shared.error_body.clone())
         .service(route);
