@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use rest::conf::Mode;
 use rest::conf::ShutdownConf;
 use rest::{Engine, RestConf, Route, ServeError};
 use tokio::net::TcpListener;
@@ -65,7 +66,7 @@ struct Server {
 impl Server {
     async fn start() -> Self {
         let shutdown = ShutdownConf { wrap_up_time: Duration::ZERO, ..ShutdownConf::default() };
-        let mut engine = Engine::new(RestConf { shutdown, ..RestConf::default() });
+        let mut engine = Engine::new(RestConf { shutdown, mode: Mode::Test, ..RestConf::default() });
         engine
             .add_route(Route::get("/hello", async || "Hello!"))
             .add_route(ws::route("/echo", echo))

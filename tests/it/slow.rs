@@ -14,6 +14,7 @@ use crate::program::Program;
 /// Only the hub gives a client up here; silence and stuck writes are waited for.
 const CONF: &str = "
 Host: localhost
+Mode: test
 Shutdown: { WrapUpTime: 0s }
 Ws: { MaxMessageBytes: 65536, PingInterval: 300s, WriteTimeout: 300s, CloseTimeout: CLOSE_TIMEOUT }
 Hub: { MaxMessages: 16 }

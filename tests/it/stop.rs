@@ -13,7 +13,7 @@ const STOPPING: &str = "the server is stopping";
 
 /// Nothing ends by itself within the deadline of a test.
 const PATIENT: &str =
-    "Host: localhost\nShutdown: { WrapUpTime: 0s, WaitTime: 300s }\nWs: { CloseTimeout: 300s }\n";
+    "Host: localhost\nMode: test\nShutdown: { WrapUpTime: 0s, WaitTime: 300s }\nWs: { CloseTimeout: 300s }\n";
 
 #[tokio::test]
 async fn sigterm_tells_200_open_sockets_and_the_process_ends_within_the_grace() {
@@ -129,7 +129,7 @@ async fn a_signal_that_comes_twice_at_once_is_one() {
 #[tokio::test]
 async fn a_socket_that_never_answers_is_cut_when_the_time_is_up() {
     let mut chat = Program::chat_with(
-        "Host: localhost\nShutdown: { WrapUpTime: 0s, WaitTime: 500ms }\nWs: { CloseTimeout: 300s }\n",
+        "Host: localhost\nMode: test\nShutdown: { WrapUpTime: 0s, WaitTime: 500ms }\nWs: { CloseTimeout: 300s }\n",
     )
     .await;
     let _stuck = raw::handshake(chat.addr(), "/ws", None).await.expect("the handshake succeeds");

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use rest::conf::Mode;
 use rest::{Engine, RestConf, ServeError};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, duplex};
 use tokio::net::{TcpListener, TcpStream};
@@ -198,7 +199,7 @@ pub(crate) struct Served {
 
 /// A config that stops without a lame duck's time.
 pub(crate) fn conf() -> RestConf {
-    let mut conf = RestConf::default();
+    let mut conf = RestConf { mode: Mode::Test, ..RestConf::default() };
     conf.shutdown.wrap_up_time = Duration::ZERO;
     conf
 }

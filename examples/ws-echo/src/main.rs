@@ -6,6 +6,7 @@ use std::error::Error;
 use std::io;
 
 use clap::Parser;
+use rest::conf::Mode;
 use rest::{Engine, RestConf};
 use ws::{Upgrader, WebSocket, WsConf};
 
@@ -23,8 +24,12 @@ struct Args {
 async fn main() -> Result<(), Box<dyn Error>> {
     tracing_subscriber::fmt().with_writer(io::stderr).init();
     let args = Args::parse();
-    let mut engine =
-        Engine::new(RestConf { host: "localhost".to_owned(), port: args.port, ..RestConf::default() });
+    let mut engine = Engine::new(RestConf {
+        host: "localhost".to_owned(),
+        port: args.port,
+        mode: Mode::Dev, // nothing is shed while the CPU is busy, be it with the client
+        ..RestConf::default()
+    });
     let upgrader = Upgrader::new(WsConf { max_message_bytes: args.max_message_bytes, ..WsConf::default() });
     engine.add_route(upgrader.route("/echo", echo));
 

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use http_body_util::BodyExt;
+use rest::conf::Mode;
 use rest::conf::ShutdownConf;
 use rest::{Body, Engine, Request, Response, RestConf, ServeError};
 use tokio::net::TcpListener;
@@ -32,6 +33,7 @@ pub(crate) fn conf() -> RestConf {
         header_timeout: FOREVER,
         idle_timeout: FOREVER,
         shutdown: ShutdownConf { wrap_up_time: Duration::ZERO, wait_time: FOREVER },
+        mode: Mode::Test,
         ..RestConf::default()
     }
 }
