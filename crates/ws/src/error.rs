@@ -22,6 +22,8 @@ pub(crate) enum Kind {
     Protocol(String),
     /// A text was not UTF-8.
     Utf8,
+    /// Compressed data could not be inflated.
+    Deflate,
     /// A message was over the limit, in bytes.
     TooBig(usize),
     /// The peer sent more frames than anybody needs.
@@ -58,9 +60,10 @@ impl Error {
         matches!(*self.0, Kind::WriteStall(_) | Kind::PongTimeout(_) | Kind::MessageTimeout(_))
     }
 
-    /// Whether the peer did what it must not: broke the protocol, sent invalid UTF-8, or too much.
+    /// Whether the peer did what it must not: broke the protocol, sent invalid UTF-8 or compressed data, or too much.
     pub fn is_protocol(&self) -> bool {
-        matches!(*self.0, Kind::Protocol(_) | Kind::Utf8 | Kind::TooBig(_) | Kind::Flood(_))
+        use Kind::{Deflate, Flood, Protocol, TooBig, Utf8};
+        matches!(*self.0, Protocol(_) | Utf8 | Deflate | TooBig(_) | Flood(_))
     }
 
     /// Whether the engine is stopping.
@@ -73,7 +76,7 @@ impl Error {
         let frame = match &*self.0 {
             Kind::Lost(_) | Kind::Closed | Kind::WriteStall(_) => return None,
             Kind::Protocol(reason) => CloseFrame::new(CloseCode::PROTOCOL_ERROR, reason),
-            Kind::Utf8 => CloseFrame::new(CloseCode::INVALID_PAYLOAD, self.to_string()),
+            Kind::Utf8 | Kind::Deflate => CloseFrame::new(CloseCode::INVALID_PAYLOAD, self.to_string()),
             Kind::TooBig(_) => CloseFrame::new(CloseCode::MESSAGE_TOO_BIG, self.to_string()),
             Kind::Flood(_) | Kind::MessageTimeout(_) => {
                 CloseFrame::new(CloseCode::POLICY_VIOLATION, self.to_string())
@@ -99,6 +102,7 @@ impl fmt::Display for Error {
             Kind::Lost(Some(_)) => f.write_str("the connection broke"),
             Kind::Protocol(reason) => f.write_str(reason),
             Kind::Utf8 => f.write_str("text is not valid UTF-8"),
+            Kind::Deflate => f.write_str("compressed data cannot be inflated"),
             Kind::TooBig(limit) => write!(f, "message is larger than {limit} bytes"),
             Kind::Flood(reason) => f.write_str(reason),
             Kind::MessageTimeout(time) => write!(f, "a message did not go on within {time:?}"),

@@ -1,48 +1,68 @@
+//! What a client offers in `Sec-WebSocket-Extensions`, RFC 6455 section 9.1. What is taken is `compression.rs`'s affair.
+
+use http::HeaderMap;
+use http::header::SEC_WEBSOCKET_EXTENSIONS;
+
 use crate::header::is_token;
 
-/// Whether a `Sec-WebSocket-Extensions` value has the form that RFC 6455 section 9.1 gives it.
-///
-/// None of the offers is taken so far. One that is unknown or has odd parameters is declined by silence; a value that
-/// cannot be read at all is the client's mistake.
-pub(crate) fn is_well_formed(value: &str) -> bool {
-    let mut rest = value;
-    loop {
-        let Some(after) = extension(rest) else {
-            return false;
-        };
-        match after.strip_prefix(',') {
-            Some(next) => rest = next,
-            None => return after.is_empty(),
-        }
-    }
+/// One offered extension, with its parameters in their order.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Offer<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) parameters: Vec<(&'a str, Option<&'a str>)>,
 }
 
-/// Reads `token *(";" token ["=" (token / quoted-string)])`; returns what follows.
-fn extension(text: &str) -> Option<&str> {
-    let mut rest = token(text)?;
-    while let Some(parameter) = rest.strip_prefix(';') {
-        rest = token(parameter)?;
-        if let Some(value) = rest.strip_prefix('=') {
-            rest = match skip_space(value).strip_prefix('"') {
-                Some(quoted) => quoted_token(quoted)?,
-                None => token(value)?,
-            };
+/// Reads the offers of all header lines, in the order of the client's preference. `None` for what cannot be read, which is
+/// the client's mistake; what can be read and is unknown, or odd, is declined by silence.
+pub(crate) fn offers(headers: &HeaderMap) -> Option<Vec<Offer<'_>>> {
+    let mut offers = Vec::new();
+    for line in headers.get_all(SEC_WEBSOCKET_EXTENSIONS) {
+        let mut rest = line.to_str().ok()?;
+        loop {
+            let (offer, after) = extension(rest)?;
+            offers.push(offer);
+            match after.strip_prefix(',') {
+                Some(next) => rest = next,
+                None if after.is_empty() => break,
+                None => return None,
+            }
         }
     }
-    Some(rest)
+    Some(offers)
+}
+
+/// Reads `token *(";" token ["=" (token / quoted-string)])`; returns what follows too.
+fn extension(text: &str) -> Option<(Offer<'_>, &str)> {
+    let (name, mut rest) = token(text)?;
+    let mut parameters = Vec::new();
+    while let Some(parameter) = rest.strip_prefix(';') {
+        let (name, after) = token(parameter)?;
+        let Some(value) = after.strip_prefix('=') else {
+            parameters.push((name, None));
+            rest = after;
+            continue;
+        };
+        let (value, after) = match skip_space(value).strip_prefix('"') {
+            Some(quoted) => quoted_token(quoted)?,
+            None => token(value)?,
+        };
+        parameters.push((name, Some(value)));
+        rest = after;
+    }
+    Some((Offer { name, parameters }, rest))
 }
 
 /// Reads a token and the white space around it.
-fn token(text: &str) -> Option<&str> {
+fn token(text: &str) -> Option<(&str, &str)> {
     let text = skip_space(text);
     let end = text.find([',', ';', '=', ' ', '\t', '"']).unwrap_or(text.len());
-    is_token(&text[..end]).then(|| skip_space(&text[end..]))
+    is_token(&text[..end]).then(|| (&text[..end], skip_space(&text[end..])))
 }
 
 /// Reads the rest of a quoted string, which must be a token once it is unquoted.
-fn quoted_token(text: &str) -> Option<&str> {
+fn quoted_token(text: &str) -> Option<(&str, &str)> {
     let end = text.find('"')?;
-    is_token(&text[..end]).then(|| skip_space(&text[end + 1..]))
+    is_token(&text[..end]).then(|| (&text[..end], skip_space(&text[end + 1..])))
 }
 
 fn skip_space(text: &str) -> &str {
@@ -52,6 +72,14 @@ fn skip_space(text: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn headers(lines: &[&str]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for line in lines {
+            headers.append(SEC_WEBSOCKET_EXTENSIONS, line.parse().unwrap());
+        }
+        headers
+    }
 
     #[test]
     fn offers_are_read_and_what_is_no_offer_is_not() {
@@ -74,7 +102,18 @@ mod tests {
             ("a=b", false),
             ("a; b\"c\"", false),
         ] {
-            assert_eq!(is_well_formed(value), is_offer, "{value:?}");
+            assert_eq!(offers(&headers(&[value])).is_some(), is_offer, "{value:?}");
         }
+    }
+
+    #[test]
+    fn offers_of_all_lines_are_read_in_their_order() {
+        let headers = headers(&["a ; b = c; d,e", "f; g=\"h\" "]);
+        let expected = [
+            Offer { name: "a", parameters: vec![("b", Some("c")), ("d", None)] },
+            Offer { name: "e", parameters: vec![] },
+            Offer { name: "f", parameters: vec![("g", Some("h"))] },
+        ];
+        assert_eq!(offers(&headers).as_deref(), Some(&expected[..]));
     }
 }

@@ -4,6 +4,7 @@
 pub(crate) const MAX_HEAD: usize = 14;
 
 pub(crate) const FIN: u8 = 0x80;
+pub(crate) const RSV1: u8 = 0x40;
 pub(crate) const RSV: u8 = 0x70;
 pub(crate) const MASK: u8 = 0x80;
 

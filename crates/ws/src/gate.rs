@@ -6,7 +6,9 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
 
+use crate::compression::Agreed;
 use crate::conf::WsConf;
+use crate::inflate::Inflater;
 use crate::inspector::Inspector;
 use crate::intake::Intake;
 use crate::outbox::Outbox;
@@ -19,8 +21,8 @@ pub(crate) const READ_BUFFER: usize = 2 * 1024;
 /// though the payload may be there already. A third is what makes that fit in all cases, so that its buffer never grows.
 const PASS: usize = READ_BUFFER / 3;
 
-/// How many bytes and frames are passed before the task lets others have the thread.
-const TURN_BYTES: u64 = 256 * 1024;
+/// How many bytes, in and out, and how many frames are passed before the task lets others have the thread.
+const TURN_BYTES: u64 = 512 * 1024;
 const TURN_FRAMES: u64 = 1024;
 
 /// Stands between the socket and tungstenite.
@@ -34,14 +36,24 @@ pub(crate) struct Gate {
     inspector: Inspector,
     verdict: Option<Verdict>,
     received: u64,
-    /// What was received and passed when the turn began.
+    /// Bytes that were received and passed, both.
+    work: u64,
+    /// The work and the frames when the turn began.
     turn: (u64, u64),
 }
 
 impl Gate {
-    pub(crate) fn new(outbox: Arc<Outbox>, conf: &WsConf) -> Self {
-        let inspector = Inspector::new(conf, Instant::now());
-        Self { outbox, intake: Intake::default(), inspector, verdict: None, received: 0, turn: (0, 0) }
+    pub(crate) fn new(outbox: Arc<Outbox>, conf: &WsConf, agreed: Option<&Agreed>) -> Self {
+        let inflater = agreed.map(|agreed| Inflater::new(agreed, conf.max_message_bytes));
+        Self {
+            outbox,
+            intake: Intake::default(),
+            inspector: Inspector::new(conf, inflater, Instant::now()),
+            verdict: None,
+            received: 0,
+            work: 0,
+            turn: (0, 0),
+        }
     }
 
     /// How many bytes have come in.
@@ -61,7 +73,7 @@ impl Gate {
 
     /// Whether there is something that was received and not passed on.
     pub(crate) fn is_behind(&self) -> bool {
-        !self.intake.is_empty()
+        !self.intake.is_empty() || self.inspector.has_more()
     }
 
     /// Gives back what is only held while being polled. To be called at the end of each poll.
@@ -86,14 +98,16 @@ impl Gate {
             self.begin_turn();
             return Poll::Pending;
         };
-        self.received += *filled.as_ref().unwrap_or(&0) as u64;
+        let n = *filled.as_ref().unwrap_or(&0) as u64;
+        self.received += n;
+        self.work += n;
         Poll::Ready(filled)
     }
 
     /// Ready while the turn lasts. At its end the task is woken, and goes on when others had theirs.
     fn poll_turn(&mut self, cx: &Context<'_>) -> Poll<()> {
         let (bytes, frames) = self.turn;
-        if self.received - bytes <= TURN_BYTES && self.inspector.frames() - frames <= TURN_FRAMES {
+        if self.work - bytes <= TURN_BYTES && self.inspector.frames() - frames <= TURN_FRAMES {
             return Poll::Ready(());
         }
         self.begin_turn();
@@ -102,7 +116,7 @@ impl Gate {
     }
 
     fn begin_turn(&mut self) {
-        self.turn = (self.received, self.inspector.frames());
+        self.turn = (self.work, self.inspector.frames());
     }
 }
 
@@ -114,7 +128,7 @@ impl AsyncRead for Gate {
                 return Poll::Ready(Ok(()));
             }
             ready!(gate.poll_turn(cx));
-            if gate.intake.is_empty() && ready!(gate.poll_fill(cx))? == 0 {
+            if !gate.is_behind() && ready!(gate.poll_fill(cx))? == 0 {
                 return Poll::Ready(Ok(()));
             }
             let room = buf.remaining().min(PASS);
@@ -122,11 +136,12 @@ impl AsyncRead for Gate {
             let passed = gate.inspector.pass(gate.intake.bytes(), out, Instant::now);
             gate.intake.advance(passed.read);
             gate.verdict = passed.verdict;
+            gate.work += passed.written as u64;
             buf.advance(passed.written);
             if passed.written > 0 {
                 return Poll::Ready(Ok(()));
             }
-            if passed.read == 0 && passed.verdict.is_none() {
+            if passed.read == 0 && !gate.intake.is_empty() && passed.verdict.is_none() {
                 return Poll::Ready(Err(io::Error::other("no room for a frame's head")));
             }
         }

@@ -10,16 +10,18 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, Version};
 use rest::{IntoResponse, Response};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
+use crate::compression::Agreed;
 use crate::extensions;
 use crate::header::{has_token, only};
 use crate::subprotocol;
 use crate::upgrader::Upgrader;
 
-/// What a request may have that RFC 6455 section 4.2.1 wants: the answer's headers, and the subprotocol in them.
+/// What a request may have that RFC 6455 section 4.2.1 wants: the answer's headers, and what is in them.
 #[derive(Debug)]
 pub(crate) struct Accepted {
     pub(crate) headers: HeaderMap,
     pub(crate) subprotocol: Option<String>,
+    pub(crate) agreed: Option<Agreed>,
 }
 
 /// Judges an opening handshake. The first clause that is broken is the answer.
@@ -56,11 +58,9 @@ pub(crate) fn judge(parts: &Parts, upgrader: &Upgrader) -> Result<Accepted, Hand
     if subprotocol.is_none() && upgrader.requires_subprotocol() {
         return Err(HandshakeError::NoSubprotocol);
     }
-    let mut offers = headers.get_all(SEC_WEBSOCKET_EXTENSIONS).iter();
-    if !offers.all(|offer| offer.to_str().is_ok_and(extensions::is_well_formed)) {
-        return Err(HandshakeError::MalformedExtensions);
-    }
-    Ok(Accepted::new(key, subprotocol))
+    let offers = extensions::offers(headers).ok_or(HandshakeError::MalformedExtensions)?;
+    let agreed = upgrader.compression(parts).and_then(|conf| Agreed::first(&offers, conf));
+    Ok(Accepted::new(key, subprotocol, agreed))
 }
 
 /// Whether the text is base64 of 16 bytes, in the one form that it has.
@@ -69,7 +69,7 @@ fn is_key(key: &str) -> bool {
 }
 
 impl Accepted {
-    fn new(key: &str, subprotocol: Option<&str>) -> Self {
+    fn new(key: &str, subprotocol: Option<&str>, agreed: Option<Agreed>) -> Self {
         let mut headers = HeaderMap::new();
         let accept = HeaderValue::try_from(derive_accept_key(key.as_bytes())).expect("base64 is ASCII");
         headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
@@ -78,7 +78,11 @@ impl Accepted {
             let subprotocol = HeaderValue::from_str(subprotocol).expect("it equals one that the client sent");
             headers.insert(SEC_WEBSOCKET_PROTOCOL, subprotocol);
         }
-        Self { headers, subprotocol: subprotocol.map(str::to_owned) }
+        if let Some(agreed) = &agreed {
+            let extensions = HeaderValue::try_from(agreed.to_header()).expect("tokens are ASCII");
+            headers.insert(SEC_WEBSOCKET_EXTENSIONS, extensions);
+        }
+        Self { headers, subprotocol: subprotocol.map(str::to_owned), agreed }
     }
 }
 

@@ -1,14 +1,15 @@
 //! Which frames of a client get through to tungstenite, and in which slices. Plain data and slices of bytes: no socket, no
-//! clock, no waiting.
+//! clock, no waiting. `payload.rs` has what happens behind a head.
 
 use tokio::time::Instant;
 
 use crate::allowance::Allowance;
 use crate::conf::WsConf;
-use crate::frame::{
-    BINARY, CLOSE, CONTINUATION, FIN, Head, MAX_HEAD, MAX_SLICE_HEAD, RSV, TEXT, write_slice_head,
-};
+use crate::frame::{BINARY, CLOSE, CONTINUATION, Head, MAX_HEAD, RSV, RSV1, TEXT};
+use crate::inflate::Inflater;
 use crate::verdict::Verdict;
+
+mod payload;
 
 /// A frame up to this length goes on as it is, its head before its payload is there; tungstenite makes room for that
 /// much, which its read buffer has anyway. Less than what the gate passes at once.
@@ -23,12 +24,19 @@ const PROGRESS: u64 = 64 * 1024;
 /// behind it is passed on. What was before it is.
 ///
 /// A longer frame is passed on in slices of what has come in, each as a fragment of its own: tungstenite makes room for
-/// what a head announces, and must not believe one that announces more than there is.
+/// what a head announces, and must not believe one that announces more than there is. A compressed message is inflated on
+/// the way, and passed on in such slices too.
 #[derive(Debug)]
 pub(crate) struct Inspector {
     max_message_bytes: usize,
     max_fragments: usize,
     allowance: Allowance,
+    /// Where compression was agreed on.
+    inflater: Option<Box<Inflater>>,
+    /// In a compressed message, the opcode of its next slice.
+    compressed: Option<u8>,
+    /// Whether there is more to pass without any more input.
+    has_more: bool,
     stage: Stage,
     head: Head,
     /// The fragmented message that is not at its end.
@@ -49,6 +57,8 @@ enum Stage {
     Direct { left: u64 },
     /// In the payload of a frame that is passed in slices.
     Sliced { left: u64, mask: [u8; 4], opcode: u8 },
+    /// In the payload of a compressed frame, or at its end.
+    Inflated { left: u64, mask: [u8; 4] },
     /// After a close. What comes now is nobody's business.
     Closed,
 }
@@ -57,6 +67,7 @@ enum Stage {
 #[derive(Clone, Copy, Debug, Default)]
 struct Fragments {
     count: usize,
+    /// As they are on the wire.
     bytes: u64,
 }
 
@@ -69,11 +80,14 @@ pub(crate) struct Passed {
 }
 
 impl Inspector {
-    pub(crate) fn new(conf: &WsConf, now: Instant) -> Self {
+    pub(crate) fn new(conf: &WsConf, inflater: Option<Inflater>, now: Instant) -> Self {
         Self {
             max_message_bytes: conf.max_message_bytes,
             max_fragments: conf.max_fragments,
             allowance: Allowance::new(conf.max_overhead_frames, now),
+            inflater: inflater.map(Box::new),
+            compressed: None,
+            has_more: false,
             stage: Stage::Head,
             head: Head::default(),
             open: None,
@@ -91,6 +105,11 @@ impl Inspector {
         let (mut input, mut out) = (input, out);
         let end = self.run(&mut input, &mut out, clock);
         Passed { read: all - input.len(), written: room - out.len(), verdict: end.err() }
+    }
+
+    /// Whether the last pass ended for want of room, with something to pass that is not in the input any more.
+    pub(crate) fn has_more(&self) -> bool {
+        self.has_more
     }
 
     /// How far the message or frame is that has begun and not ended: a number that changes with its progress.
@@ -115,6 +134,7 @@ impl Inspector {
                 Stage::Head => self.pass_head(input, out, &clock)?,
                 Stage::Direct { left } => self.pass_direct(left, input, out),
                 Stage::Sliced { left, mask, opcode } => self.pass_slice(left, mask, opcode, input, out),
+                Stage::Inflated { left, mask } => self.pass_inflated(left, mask, input, out)?,
                 Stage::Closed => {
                     *input = &[];
                     false
@@ -146,8 +166,11 @@ impl Inspector {
         }
         let left = self.head.length();
         self.count(left, clock)?;
-        self.stage = if left <= DIRECT {
-            put(out, self.head.bytes());
+        self.stage = if self.is_compressed() {
+            self.compressed.get_or_insert(self.head.opcode());
+            Stage::Inflated { left, mask: self.head.mask() }
+        } else if left <= DIRECT {
+            payload::put(out, self.head.bytes());
             Stage::Direct { left }
         } else {
             Stage::Sliced { left, mask: self.head.mask(), opcode: self.head.opcode() }
@@ -158,7 +181,9 @@ impl Inspector {
     /// Judges the bits, the opcode, the mask, and whether such a frame may stand here.
     fn judge_start(&self) -> Result<(), Verdict> {
         let head = &self.head;
-        if head.first() & RSV != 0 {
+        let may_be_compressed = self.inflater.is_some() && matches!(head.opcode(), TEXT | BINARY);
+        let allowed = if may_be_compressed { RSV1 } else { 0 };
+        if head.first() & RSV & !allowed != 0 {
             return Err(Verdict::Protocol("a reserved bit is set"));
         }
         if !head.is_masked() {
@@ -177,6 +202,11 @@ impl Inspector {
         }
     }
 
+    /// Whether the frame whose head is there is one of a compressed message.
+    fn is_compressed(&self) -> bool {
+        !self.head.is_control() && (self.compressed.is_some() || self.head.first() & RSV1 != 0)
+    }
+
     /// Judges the length's form, and the size of the message so far.
     fn judge_length(&self) -> Result<(), Verdict> {
         let length = self.head.length();
@@ -187,7 +217,11 @@ impl Inspector {
             return Err(Verdict::Protocol("a length that is not in its shortest form"));
         }
         let before = self.open.unwrap_or_default().bytes;
-        if !self.head.is_control() && before.saturating_add(length) > self.max_message_bytes as u64 {
+        let mut limit = self.max_message_bytes as u64;
+        if self.is_compressed() {
+            limit += limit / 8 + 1024; // what cannot be compressed becomes longer
+        }
+        if !self.head.is_control() && before.saturating_add(length) > limit {
             return Err(Verdict::TooBig(self.max_message_bytes));
         }
         Ok(())
@@ -215,57 +249,6 @@ impl Inspector {
         Ok(())
     }
 
-    /// Passes payload as it is.
-    fn pass_direct(&mut self, left: u64, input: &mut &[u8], out: &mut &mut [u8]) -> bool {
-        let n = at_most(left, input.len().min(out.len()));
-        let (taken, rest) = input.split_at(n);
-        put(out, taken);
-        *input = rest;
-        self.advance(n);
-        let left = left - n as u64;
-        self.stage = Stage::Direct { left };
-        left == 0 && self.end_frame()
-    }
-
-    /// Passes what is there of a payload as a fragment. `false` where it needs more input or room.
-    fn pass_slice(
-        &mut self,
-        left: u64,
-        mask: [u8; 4],
-        opcode: u8,
-        input: &mut &[u8],
-        out: &mut &mut [u8],
-    ) -> bool {
-        let room = out.len().saturating_sub(MAX_SLICE_HEAD).min(u16::MAX.into());
-        let n = at_most(left, input.len().min(room));
-        if n == 0 {
-            return false;
-        }
-        let is_last = n as u64 == left;
-        let first = if is_last && self.head.is_final() { FIN | opcode } else { opcode };
-        let len = u16::try_from(n).expect("it is no more than the room");
-        let mut head = [0; MAX_SLICE_HEAD];
-        let end = write_slice_head(&mut head, first, len, mask);
-        put(out, &head[..end]);
-        let (taken, rest) = input.split_at(n);
-        put(out, taken);
-        *input = rest;
-        self.advance(n);
-        let mut mask = mask;
-        mask.rotate_left(n % 4);
-        self.stage = Stage::Sliced { left: left - n as u64, mask, opcode: CONTINUATION };
-        !is_last || self.end_frame()
-    }
-
-    /// Notes that so many bytes of a payload have passed.
-    fn advance(&mut self, n: usize) {
-        self.since_progress += n as u64;
-        if self.since_progress >= PROGRESS {
-            self.since_progress = 0;
-            self.progress += 1;
-        }
-    }
-
     /// Gets ready for the next frame; always `true`.
     fn end_frame(&mut self) -> bool {
         self.stage = if self.head.opcode() == CLOSE { Stage::Closed } else { Stage::Head };
@@ -279,17 +262,6 @@ impl Inspector {
         self.head = Head::default();
         true
     }
-}
-
-fn at_most(left: u64, n: usize) -> usize {
-    usize::try_from(left).map_or(n, |left| left.min(n))
-}
-
-/// Copies `bytes` to the front of `out`, which has the room, and shortens it by them.
-fn put(out: &mut &mut [u8], bytes: &[u8]) {
-    let (front, rest) = std::mem::take(out).split_at_mut(bytes.len());
-    front.copy_from_slice(bytes);
-    *out = rest;
 }
 
 #[cfg(test)]

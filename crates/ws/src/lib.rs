@@ -33,6 +33,8 @@
 //!   are refused by default, see [`Upgrader`].
 //! - **Limits and times.** Message size, fragments, floods, silence, stuck reads and writes, closing: see [`WsConf`], where
 //!   each has its default. A frame is judged by its head, before its payload is read.
+//! - **Compression.** permessage-deflate (RFC 7692) with clients that offer it, see [`Compression`]; by default what many
+//!   receive is compressed once, and an idle connection holds nothing for it.
 //! - **Closing.** However a handler ends (returns, fails, panics, or the server stops), the peer is told by a code and a
 //!   reason, see [`Error::close_frame`].
 //! - **Memory.** An idle connection holds less than 4 KiB, a message at most twice what has come in of it, whatever it
@@ -45,6 +47,7 @@ mod header;
 mod origin;
 mod subprotocol;
 mod extensions;
+mod compression;
 mod session;
 mod closing;
 mod socket;
@@ -57,9 +60,11 @@ mod inspector;
 mod frame;
 mod allowance;
 mod verdict;
+mod inflate;
 mod writer;
 mod outbox;
 mod prepared;
+mod deflate;
 mod pump;
 mod relay;
 mod message;
@@ -68,7 +73,7 @@ mod conf;
 mod error;
 
 pub use crate::close::{CloseCode, CloseFrame};
-pub use crate::conf::WsConf;
+pub use crate::conf::{Compression, WsConf};
 pub use crate::error::Error;
 pub use crate::handshake::HandshakeError;
 pub use crate::message::{Message, Text};

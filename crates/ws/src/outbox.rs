@@ -12,7 +12,9 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::task::coop::has_budget_remaining;
 
 use crate::close::CloseFrame;
+use crate::deflate::Deflater;
 use crate::error::{Error, Kind};
+use crate::prepared::Prepared;
 
 /// What a socket's bytes go over.
 pub(crate) trait Transport: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -45,6 +47,8 @@ pub(crate) struct Outbox {
     waker: Waker,
     /// Whether the engine has asked the socket to end.
     stopping: AtomicBool,
+    /// Where compression was agreed on.
+    deflater: Option<Deflater>,
 }
 
 struct State {
@@ -83,7 +87,7 @@ pub(crate) enum Side {
 }
 
 impl Outbox {
-    pub(crate) fn new(io: impl Transport + 'static) -> Self {
+    pub(crate) fn new(io: impl Transport + 'static, deflater: Option<Deflater>) -> Self {
         let wakers = Arc::new(Wakers::default());
         let state = State {
             io: Some(Box::new(io)),
@@ -99,7 +103,17 @@ impl Outbox {
             resumed: 0,
         };
         let waker = wakers.clone().into();
-        Self { state: Mutex::new(state), wakers, waker, stopping: AtomicBool::new(false) }
+        Self { state: Mutex::new(state), wakers, waker, stopping: AtomicBool::new(false), deflater }
+    }
+
+    pub(crate) fn deflater(&self) -> Option<&Deflater> {
+        self.deflater.as_ref()
+    }
+
+    /// The frame that this connection gets for a message, whatever it got before: the compressed one where that was agreed
+    /// on and pays.
+    pub(crate) fn frame(&self, message: &Prepared) -> Bytes {
+        self.deflater.map_or_else(|| message.frame().clone(), |deflater| deflater.shared(message))
     }
 
     /// Queues a message's frame.

@@ -1,10 +1,15 @@
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
 use bytes::{BufMut, Bytes, BytesMut};
 
 use crate::Message;
+use crate::frame::RSV1;
 
 /// A message as the complete frame that goes over the wire, made once and shared by all its receivers.
 ///
-/// A clone is one reference count. Frames of a server carry no mask, so that the same bytes suit every client.
+/// A clone is a reference count. Frames of a server carry no mask, so that the same bytes suit every client. Where
+/// compression was agreed on, the first receiver has it compressed, once for all.
 ///
 /// ```
 /// use ws::Prepared;
@@ -13,34 +18,85 @@ use crate::Message;
 /// let same = prepared.clone(); // no copy
 /// assert_eq!(same.len(), 2 + 6); // the frame's head, and the text
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct Prepared {
     frame: Bytes,
+    /// `None` where it is never compressed.
+    twin: Option<Arc<Twin>>,
 }
+
+/// The compressed frame of a message, made when it is first asked for.
+#[derive(Default)]
+pub(crate) struct Twin(OnceLock<(u8, Option<Bytes>)>);
+
+/// Shorter payloads have no twin. No threshold is lower.
+const MIN_TWIN: usize = 64;
 
 impl Prepared {
     /// Prepares a text message.
     pub fn text(text: impl AsRef<str>) -> Self {
-        Self { frame: frame(0x1, text.as_ref().as_bytes()) }
+        Self::new(0x1, text.as_ref().as_bytes())
     }
 
     /// Prepares a binary message.
     pub fn binary(bytes: impl AsRef<[u8]>) -> Self {
-        Self { frame: frame(0x2, bytes.as_ref()) }
+        Self::new(0x2, bytes.as_ref())
     }
 
-    /// The frame's length in bytes, its head included.
+    /// Takes compression from the message. For one that holds a secret together with what somebody else can choose, since
+    /// its length then tells of the secret.
+    pub fn uncompressed(mut self) -> Self {
+        self.twin = None;
+        self
+    }
+
+    /// The frame's length in bytes before any compression, its head included.
     #[expect(clippy::len_without_is_empty, reason = "a frame is never empty: it has a head")]
     pub fn len(&self) -> usize {
         self.frame.len()
     }
 
+    fn new(opcode: u8, payload: &[u8]) -> Self {
+        let twin = (payload.len() >= MIN_TWIN).then(Arc::default);
+        Self { frame: frame(opcode, payload), twin }
+    }
+
+    /// The frame, not compressed.
     pub(crate) fn frame(&self) -> &Bytes {
         &self.frame
     }
 
-    pub(crate) fn into_frame(self) -> Bytes {
-        self.frame
+    pub(crate) fn payload(&self) -> &[u8] {
+        Self::payload_of(&self.frame)
+    }
+
+    /// What a frame of a server's has behind its head.
+    pub(crate) fn payload_of(frame: &[u8]) -> &[u8] {
+        match frame[1] {
+            127 => &frame[10..],
+            126 => &frame[4..],
+            _ => &frame[2..],
+        }
+    }
+
+    pub(crate) fn twin(&self) -> Option<&Twin> {
+        self.twin.as_deref()
+    }
+
+    /// The frame of the same message with a compressed payload.
+    pub(crate) fn deflated(&self, payload: &[u8]) -> Bytes {
+        frame(RSV1 | (self.frame[0] & 0x0f), payload)
+    }
+}
+
+impl Twin {
+    /// The compressed frame for a receiver with a window of so many bits; `None` where compressing does not pay. What was
+    /// compressed for a larger window does not suit, and such a receiver gets its own.
+    pub(crate) fn get(&self, bits: u8, compress: impl Fn() -> Option<Bytes>) -> Option<Bytes> {
+        match self.0.get_or_init(|| (bits, compress())) {
+            (made_for, frame) if *made_for <= bits => frame.clone(),
+            _ => compress(),
+        }
     }
 }
 
@@ -63,6 +119,20 @@ impl From<&str> for Prepared {
 impl From<String> for Prepared {
     fn from(text: String) -> Self {
         Self::text(text)
+    }
+}
+
+impl PartialEq for Prepared {
+    fn eq(&self, other: &Self) -> bool {
+        self.frame == other.frame
+    }
+}
+
+impl Eq for Prepared {}
+
+impl fmt::Debug for Prepared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Prepared").field("frame", &self.frame).finish_non_exhaustive()
     }
 }
 
@@ -107,7 +177,7 @@ mod tests {
 
     #[test]
     fn text_and_binary_stay_apart() {
-        assert_eq!(Prepared::text("é").into_frame(), &b"\x81\x02\xc3\xa9"[..]);
-        assert_eq!(Prepared::from(Message::binary(vec![0xc3, 0xa9])).into_frame(), &b"\x82\x02\xc3\xa9"[..]);
+        assert_eq!(Prepared::text("é").frame(), &b"\x81\x02\xc3\xa9"[..]);
+        assert_eq!(Prepared::from(Message::binary(vec![0xc3, 0xa9])).frame(), &b"\x82\x02\xc3\xa9"[..]);
     }
 }

@@ -7,6 +7,7 @@ use futures_util::FutureExt;
 use hub::{Client, Evicted, Outlet, Publisher};
 
 use crate::close::{CloseCode, CloseFrame};
+use crate::deflate::Deflater;
 use crate::error::Error;
 use crate::message::Message;
 use crate::outbox::{MAX_BATCH_MESSAGES, Outbox};
@@ -124,7 +125,10 @@ where
 /// The way from the hub's loop into the socket, while the socket takes everything at once.
 impl Outlet<Prepared> for Outbox {
     fn offer(&self, messages: &[Prepared]) -> usize {
-        let frames = messages.iter().map(|message| message.frame().clone());
+        if self.deflater().is_some_and(Deflater::has_takeover) {
+            return 0; // it is the writer's, which has the history and the time
+        }
+        let frames = messages.iter().map(|message| self.frame(message));
         if self.try_write(frames) { messages.len() } else { 0 }
     }
 }

@@ -12,6 +12,7 @@ use tokio::time::{Instant, timeout};
 
 use crate::close::{CloseCode, CloseFrame};
 use crate::closing;
+use crate::compression::Agreed;
 use crate::conf::WsConf;
 use crate::error::{Error, Kind};
 use crate::outbox::Outbox;
@@ -30,6 +31,7 @@ pub(crate) async fn run<F, Fut>(
     connection: Connection,
     conf: WsConf,
     subprotocol: Option<String>,
+    agreed: Option<Agreed>,
     peer: Option<SocketAddr>,
     mut stopping: Stopping,
     handler: F,
@@ -39,7 +41,9 @@ pub(crate) async fn run<F, Fut>(
 {
     let begin = Instant::now();
     let (home, mut returned) = oneshot::channel();
-    let socket = WebSocket::open(connection, conf, Some(home)).await.with_handshake(subprotocol, peer);
+    let socket = WebSocket::open(connection, conf, agreed.as_ref(), Some(home))
+        .await
+        .with_handshake(subprotocol, peer);
     let outbox = socket.outbox().clone();
     let _cut = CutOnDrop(outbox.clone());
 

@@ -7,7 +7,9 @@ use tokio::sync::oneshot;
 
 use crate::close::CloseFrame;
 use crate::closing;
+use crate::compression::Agreed;
 use crate::conf::WsConf;
+use crate::deflate::Deflater;
 use crate::error::Error;
 use crate::gate::Gate;
 use crate::message::Message;
@@ -44,18 +46,20 @@ impl WebSocket {
     /// Makes a server's socket of a connection whose handshake is done, for instance one end of
     /// [`tokio::io::duplex`] in a test.
     pub async fn from_raw(io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static, conf: WsConf) -> Self {
-        Self::open(io, conf, None).await
+        Self::open(io, conf, None, None).await
     }
 
-    /// As [`from_raw`](Self::from_raw); whoever has the other end of `home` gets the inbound half back on drop.
+    /// As [`from_raw`](Self::from_raw), with the compression that was agreed on; whoever has the other end of `home` gets the inbound half back on drop.
     pub(crate) async fn open(
         io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
         conf: WsConf,
+        agreed: Option<&Agreed>,
         home: Option<oneshot::Sender<Box<Inbound>>>,
     ) -> Self {
-        let outbox = Arc::new(Outbox::new(io));
+        let deflater = agreed.map(|agreed| Deflater::new(agreed, &conf.compression));
+        let outbox = Arc::new(Outbox::new(io, deflater));
         let writer = Writer::new(outbox.clone(), conf.write_timeout);
-        let inbound = Inbound::new(Gate::new(outbox.clone(), &conf), outbox, conf).await;
+        let inbound = Inbound::new(Gate::new(outbox.clone(), &conf, agreed), outbox, conf).await;
         Self { reader: Reader::new(inbound, home), writer, subprotocol: None, peer: None }
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use http::request::Parts;
 use rest::{Response, Route, Upgrade};
 
-use crate::conf::WsConf;
+use crate::conf::{Compression, WsConf};
 use crate::error::Error;
 use crate::handshake::{self, Accepted, HandshakeError};
 use crate::origin::OriginPolicy;
@@ -32,13 +32,14 @@ pub struct Upgrader {
     origins: OriginPolicy,
     subprotocols: Vec<String>,
     requires_subprotocol: bool,
+    compresses: Option<Arc<dyn Fn(&Parts) -> bool + Send + Sync>>,
 }
 
 impl Upgrader {
     /// Creates an upgrader that accepts pages of the server's own host, and no subprotocol.
     pub fn new(conf: WsConf) -> Self {
         let origins = OriginPolicy::SameHostOr(Vec::new());
-        Self { conf, origins, subprotocols: Vec::new(), requires_subprotocol: false }
+        Self { conf, origins, subprotocols: Vec::new(), requires_subprotocol: false, compresses: None }
     }
 
     /// Sets the subprotocols that are supported. Of these the one is taken that the client prefers.
@@ -50,6 +51,13 @@ impl Upgrader {
     /// Refuses clients that offer no supported subprotocol, with 400. Otherwise they connect without one.
     pub fn require_subprotocol(mut self) -> Self {
         self.requires_subprotocol = true;
+        self
+    }
+
+    /// Lets `check` decide by the request whether compression is agreed on, where the client offers it and
+    /// [`Compression`](crate::Compression) enables it.
+    pub fn compress_if(mut self, check: impl Fn(&Parts) -> bool + Send + Sync + 'static) -> Self {
+        self.compresses = Some(Arc::new(check));
         self
     }
 
@@ -121,9 +129,9 @@ impl Upgrader {
             return Err(HandshakeError::Stopping);
         }
         let (conf, peer) = (self.conf.clone(), upgrade.peer());
-        let Accepted { headers, subprotocol } = accepted;
+        let Accepted { headers, subprotocol, agreed } = accepted;
         Ok(upgrade.on_upgrade(headers, move |connection, stopping| {
-            session::run(connection, conf, subprotocol, peer, stopping, handler)
+            session::run(connection, conf, subprotocol, agreed, peer, stopping, handler)
         }))
     }
 
@@ -133,6 +141,12 @@ impl Upgrader {
 
     pub(crate) fn supported_subprotocols(&self) -> &[String] {
         &self.subprotocols
+    }
+
+    /// How to compress for a request; `None` where not to.
+    pub(crate) fn compression(&self, parts: &Parts) -> Option<&Compression> {
+        let wanted = self.compresses.as_ref().is_none_or(|check| check(parts));
+        (self.conf.compression.enabled && wanted).then_some(&self.conf.compression)
     }
 
     pub(crate) fn requires_subprotocol(&self) -> bool {

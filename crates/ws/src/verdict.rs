@@ -9,6 +9,8 @@ pub(crate) enum Verdict {
     Flood(&'static str),
     /// A message over the limit, in bytes: 1009.
     TooBig(usize),
+    /// Compressed data that is none: 1007.
+    Deflate,
 }
 
 impl From<Verdict> for Error {
@@ -17,6 +19,7 @@ impl From<Verdict> for Error {
             Verdict::Protocol(reason) => Kind::Protocol(reason.to_owned()).into(),
             Verdict::Flood(reason) => Kind::Flood(reason).into(),
             Verdict::TooBig(limit) => Kind::TooBig(limit).into(),
+            Verdict::Deflate => Kind::Deflate.into(),
         }
     }
 }

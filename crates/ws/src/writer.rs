@@ -7,6 +7,7 @@ use std::time::Duration;
 use futures_util::Sink;
 use tokio::time::{Sleep, sleep};
 
+use crate::deflate::History;
 use crate::error::{Error, Kind};
 use crate::outbox::{MAX_BATCH_MESSAGES, Outbox, Side};
 use crate::prepared::Prepared;
@@ -18,6 +19,8 @@ use crate::prepared::Prepared;
 pub struct Writer {
     outbox: Arc<Outbox>,
     timeout: Duration,
+    /// Where compression with context takeover was agreed on.
+    history: History,
     /// There while the socket takes nothing.
     stall: Option<Stall>,
 }
@@ -50,7 +53,12 @@ impl Writer {
 
     /// Queues a message for the next [`flush`](Self::flush). The queue's bound is its callers' affair.
     pub(crate) fn feed(&mut self, message: impl Into<Prepared>) -> Result<(), Error> {
-        self.outbox.push(message.into().into_frame())
+        let message = message.into();
+        let frame = match self.outbox.deflater() {
+            Some(deflater) if deflater.has_takeover() => deflater.own(&mut self.history, &message),
+            _ => self.outbox.frame(&message),
+        };
+        self.outbox.push(frame)
     }
 
     /// Writes all that is queued. Cancel safe.
@@ -58,13 +66,14 @@ impl Writer {
         std::future::poll_fn(|cx| self.poll_write(cx)).await
     }
 
-    /// Drops what is queued and not being written yet.
+    /// Drops what is queued and not being written yet. Nothing but a close may follow: with context takeover the client could
+    /// not read it.
     pub(crate) fn discard(&mut self) {
         self.outbox.clear();
     }
 
     pub(crate) fn new(outbox: Arc<Outbox>, timeout: Duration) -> Self {
-        Self { outbox, timeout, stall: None }
+        Self { outbox, timeout, history: History::default(), stall: None }
     }
 
     pub(crate) fn outbox(&self) -> &Arc<Outbox> {

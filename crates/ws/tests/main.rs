@@ -6,6 +6,7 @@ mod origin;
 mod messages;
 mod violations;
 mod gate;
+mod deflate;
 mod closing;
 mod deadlines;
 mod session;

@@ -3,6 +3,12 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::compression::Agreed;
+use crate::conf::Compression;
+use crate::deflate::{Deflater, History};
+use crate::extensions::Offer;
+use crate::frame::{FIN, MAX_SLICE_HEAD, write_slice_head};
+use crate::prepared::Prepared;
 
 /// What a receiver makes of frames, whatever slices they came in.
 #[derive(Clone, Debug, PartialEq)]
@@ -127,8 +133,16 @@ fn items(wire: &[u8]) -> Vec<Item> {
 
 /// Passes `wire` in pieces of these sizes to buffers of these sizes, each over and over again.
 fn pass(conf: &WsConf, wire: &[u8], pieces: &[usize], rooms: &[usize]) -> (Vec<u8>, Option<Verdict>) {
+    pass_with(Inspector::new(conf, None, Instant::now()), wire, pieces, rooms)
+}
+
+fn pass_with(
+    mut inspector: Inspector,
+    wire: &[u8],
+    pieces: &[usize],
+    rooms: &[usize],
+) -> (Vec<u8>, Option<Verdict>) {
     let now = Instant::now();
-    let mut inspector = Inspector::new(conf, now);
     let (mut passed, mut begin, mut end) = (Vec::new(), 0, 0);
     let (mut pieces, mut rooms) = (pieces.iter().cycle(), rooms.iter().cycle());
     loop {
@@ -139,7 +153,7 @@ fn pass(conf: &WsConf, wire: &[u8], pieces: &[usize], rooms: &[usize]) -> (Vec<u
         if step.verdict.is_some() {
             return (passed, step.verdict);
         }
-        if step.read == 0 && step.written == 0 {
+        if step.read == 0 && step.written == 0 && !inspector.has_more() {
             if end == wire.len() {
                 return (passed, None);
             }
@@ -213,6 +227,16 @@ fn wire(drafts: &[Draft], flaws: bool) -> Vec<u8> {
     wire
 }
 
+fn agreed(takeover: bool) -> Agreed {
+    let both = Compression {
+        server_context_takeover: takeover,
+        client_context_takeover: takeover,
+        ..Compression::default()
+    };
+    let offer = Offer { name: "permessage-deflate", parameters: Vec::new() };
+    Agreed::first(&[offer], &both).unwrap()
+}
+
 fn sizes(least: usize) -> impl Strategy<Value = Vec<usize>> {
     prop::collection::vec(prop_oneof![least..least + 20, least..3000, least..70_000], 1..6)
 }
@@ -246,6 +270,68 @@ proptest! {
         }
         let wire = wire(&drafts, false);
         prop_assert_eq!(pass(&WsConf::default(), &wire, &pieces, &rooms), (wire, None));
+    }
+
+    #[test]
+    fn compressed_messages_come_out_as_they_went_in(
+        drafts in prop::collection::vec((draft(), 1..6usize), 0..6),
+        pieces in sizes(1),
+        rooms in sizes(MAX_HEAD),
+        takeover: bool,
+    ) {
+        let agreed = agreed(takeover);
+        let deflater = Deflater::new(&agreed, &Compression { threshold: 0, ..Compression::default() });
+        let mut history = History::default();
+        let (mut wire, mut expected) = (Vec::new(), Vec::new());
+        for (draft, fragments) in &drafts {
+            let message = Prepared::binary(&draft.payload);
+            let frame = if takeover {
+                deflater.own(&mut history, &message)
+            } else {
+                deflater.shared(&message)
+            };
+            let compressed = Prepared::payload_of(&frame);
+            let len = compressed.len() / fragments + 1;
+            for at in (0..compressed.len().max(1)).step_by(len) {
+                let part = &compressed[at..compressed.len().min(at + len)];
+                let fin = if at + len >= compressed.len() { FIN } else { 0 };
+                let first = if at == 0 { frame[0] & 0x4f } else { 0 };
+                let mut head = [0; MAX_SLICE_HEAD];
+                let end = write_slice_head(&mut head, fin | first, part.len().try_into().unwrap(), draft.mask);
+                wire.extend(&head[..end]);
+                wire.extend(part.iter().zip(draft.mask.iter().cycle()).map(|(byte, key)| byte ^ key));
+                wire.extend(b"\x89\x80\0\0\0\0"); // pings everywhere
+                expected.push((fin, at));
+            }
+        }
+        let inspector = Inspector::new(&WsConf::default(), Some(Inflater::new(&agreed, 1 << 20)), Instant::now());
+        let (passed, verdict) = pass_with(inspector, &wire, &pieces, &rooms);
+        prop_assert_eq!(verdict, None);
+        let items = items(&passed);
+        let pings = items.iter().filter(|item| matches!(item, Item::Control(9, _))).count();
+        prop_assert_eq!(pings, expected.len());
+        let messages = items.into_iter().filter(|item| !matches!(item, Item::Control(..))).collect::<Vec<_>>();
+        let mut plain = Vec::new();
+        for (draft, _) in &drafts {
+            plain.push(Item::Begin(2));
+            plain.extend(draft.payload.iter().copied().map(Item::Byte));
+            plain.push(Item::EndOfMessage);
+        }
+        prop_assert!(messages == plain, "{} items became {}", plain.len(), messages.len());
+    }
+
+    #[test]
+    fn compressed_noise_is_inflated_or_refused(
+        noise in prop::collection::vec(any::<u8>(), 0..100),
+        pieces in sizes(1),
+        takeover: bool,
+    ) {
+        let mut wire = vec![FIN | RSV1 | BINARY, 0x80 | u8::try_from(noise.len()).unwrap(), 0, 0, 0, 0];
+        wire.extend(noise);
+        let inflater = Inflater::new(&agreed(takeover), 1 << 20);
+        let inspector = Inspector::new(&WsConf::default(), Some(inflater), Instant::now());
+        let (_, verdict) = pass_with(inspector, &wire, &pieces, &[100]);
+        prop_assert!(matches!(verdict, None | Some(Verdict::Deflate | Verdict::TooBig(_))), "{:?}", verdict);
     }
 
     #[test]
@@ -306,7 +392,7 @@ fn what_stands_behind_a_close_is_not_looked_at() {
 #[test]
 fn a_message_is_unfinished_from_its_first_byte_to_its_last() {
     let now = Instant::now();
-    let mut inspector = Inspector::new(&WsConf { max_message_bytes: 1 << 20, ..conf() }, now);
+    let mut inspector = Inspector::new(&WsConf { max_message_bytes: 1 << 20, ..conf() }, None, now);
     let mut out = vec![0; 1 << 20];
     let mut unfinished = |wire: &[u8]| {
         inspector.pass(wire, &mut out, || now);

@@ -1,0 +1,204 @@
+use std::cell::Cell;
+
+use bytes::Bytes;
+use flate2::{Compress, Compression as Level, FlushCompress, Status};
+
+use crate::compression::Agreed;
+use crate::conf::Compression;
+use crate::prepared::{Prepared, Twin};
+
+/// How one connection's messages are compressed, RFC 7692 section 7.2.1.
+///
+/// Without context takeover the connection holds nothing: the compressor is the thread's, and the compressed frame is the
+/// message's, for all its receivers. With it each connection has a [`History`], and a frame for itself.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Deflater {
+    key: Key,
+    threshold: usize,
+    has_takeover: bool,
+}
+
+/// What a connection's compressor remembers, from its first message on.
+#[derive(Default)]
+pub(crate) struct History(Option<Box<Compress>>);
+
+/// What a compressor was made for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Key {
+    level: u8,
+    bits: u8,
+}
+
+thread_local! {
+    /// The thread's compressor, in between two messages.
+    static POOL: Cell<Option<(Key, Compress)>> = const { Cell::new(None) };
+}
+
+impl Deflater {
+    pub(crate) fn new(agreed: &Agreed, conf: &Compression) -> Self {
+        let key = Key { level: conf.level, bits: agreed.server_bits };
+        Self { key, threshold: conf.threshold, has_takeover: agreed.server_takeover }
+    }
+
+    /// Whether a frame depends on the messages before.
+    pub(crate) fn has_takeover(&self) -> bool {
+        self.has_takeover
+    }
+
+    /// The frame to send for a message, whatever was sent before: compressed where that is allowed, worth while, and shorter.
+    pub(crate) fn shared(&self, message: &Prepared) -> Bytes {
+        let compress = || self.key.deflate(message.payload()).map(|deflated| message.deflated(&deflated));
+        let deflated = self.twin(message).and_then(|twin| twin.get(self.key.bits, compress));
+        deflated.unwrap_or_else(|| message.frame().clone())
+    }
+
+    /// The frame to send for a message after those that went through `history`.
+    pub(crate) fn own(&self, history: &mut History, message: &Prepared) -> Bytes {
+        let deflated = self.twin(message).and_then(|_| {
+            let compressor = history.0.get_or_insert_with(|| Box::new(self.key.compressor()));
+            deflate(compressor, self.key, message.payload())
+        });
+        deflated.map_or_else(|| message.frame().clone(), |deflated| message.deflated(&deflated))
+    }
+
+    /// What is to be compressed has a twin, and is not too short.
+    fn twin<'a>(&self, message: &'a Prepared) -> Option<&'a Twin> {
+        message.twin().filter(|_| message.payload().len() >= self.threshold)
+    }
+}
+
+impl Key {
+    fn compressor(self) -> Compress {
+        Compress::new_with_window_bits(Level::new(self.level.into()), false, self.bits)
+    }
+
+    /// Compresses with the thread's compressor.
+    fn deflate(self, payload: &[u8]) -> Option<Vec<u8>> {
+        let mut compressor = match POOL.take() {
+            Some((key, compressor)) if key == self => compressor,
+            _ => self.compressor(),
+        };
+        let deflated = deflate(&mut compressor, self, payload);
+        compressor.reset();
+        POOL.set(Some((self, compressor)));
+        deflated
+    }
+}
+
+/// Compresses a payload; `None` where that does not make it shorter. The compressor then refers to nothing before.
+fn deflate(compressor: &mut Compress, key: Key, payload: &[u8]) -> Option<Vec<u8>> {
+    // Room for the longest that it can become. A compressor that still has something to say when it is reset would not be
+    // as good as new: zlib-rs 0.6 then panics on a later message.
+    let mut out = vec![0; payload.len() + payload.len() / 4 + 64];
+    let (read, written) = (compressor.total_in(), compressor.total_out());
+    let status = compressor.compress(payload, &mut out, FlushCompress::Sync);
+    let read = compressor.total_in() - read;
+    let written = usize::try_from(compressor.total_out() - written).unwrap_or(usize::MAX);
+    if !matches!(status, Ok(Status::Ok)) || read < payload.len() as u64 || written >= out.len() {
+        *compressor = key.compressor();
+        return None;
+    }
+    out.truncate(written);
+    if written < payload.len() + TAIL.len() && out.ends_with(&TAIL) {
+        out.truncate(written - TAIL.len());
+        out.shrink_to_fit();
+        return Some(out);
+    }
+    compressor.reset();
+    None
+}
+
+/// What a flush ends with, and what is not sent.
+pub(crate) const TAIL: [u8; 4] = [0, 0, 0xff, 0xff];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::extensions::Offer;
+
+    fn deflater(conf: &Compression, window: Option<&'static str>) -> Deflater {
+        let parameters = window.map(|bits| ("server_max_window_bits", Some(bits))).into_iter().collect();
+        let offer = Offer { name: "permessage-deflate", parameters };
+        Deflater::new(&Agreed::first(&[offer], conf).unwrap(), conf)
+    }
+
+    fn is_compressed(frame: &Bytes) -> bool {
+        frame[0] & 0x40 != 0
+    }
+
+    #[test]
+    fn a_message_is_compressed_once_for_all_whose_window_allows_it() {
+        let conf = Compression::default();
+        let message = Prepared::text("All work and no play makes Jack a dull boy. ".repeat(100));
+        let for_12 = deflater(&conf, Some("12")).shared(&message);
+        let for_15 = deflater(&conf, None).shared(&message.clone());
+        let for_9 = deflater(&conf, Some("9")).shared(&message);
+        assert!(is_compressed(&for_12) && for_12.len() < message.len() / 10, "{} bytes", for_12.len());
+        assert_eq!(for_12.as_ptr(), for_15.as_ptr(), "shared");
+        assert!(is_compressed(&for_9));
+        assert_ne!(for_9.as_ptr(), for_12.as_ptr(), "a smaller window needs its own");
+    }
+
+    #[test]
+    fn what_is_short_or_secret_or_does_not_shrink_is_not_compressed() {
+        let conf = Compression { threshold: 500, ..Compression::default() };
+        let deflater = deflater(&conf, None);
+        let mut noise = 1u32;
+        let noise = (0..1000).map(|_| {
+            noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            noise.to_be_bytes()[0]
+        });
+        for (message, expected) in [
+            (Prepared::text("x".repeat(499)), false),
+            (Prepared::text("x".repeat(500)), true),
+            (Prepared::text("x".repeat(500)).uncompressed(), false),
+            (Prepared::binary(noise.collect::<Vec<_>>()), false),
+            (Prepared::text(""), false),
+        ] {
+            assert_eq!(is_compressed(&deflater.shared(&message)), expected, "{message:?}");
+        }
+    }
+
+    #[test]
+    fn whatever_is_sent_in_whatever_order_can_be_compressed_and_inflated() {
+        for (takeover, level) in [(false, 1), (true, 1), (false, 2), (true, 6), (false, 9)] {
+            let conf = Compression { server_context_takeover: takeover, level, ..Compression::default() };
+            let deflater = deflater(&conf, None);
+            let mut history = History::default();
+            let mut inflate = flate2::Decompress::new(false);
+            let mut random = 1u32;
+            for i in 0..54u32 {
+                let len = [512, 600, 4096, 4096, 8192, 100_000][i as usize % 6];
+                let bits = i / 6 % 9; // from one letter to noise
+                let payload = (0..len).map(|_| {
+                    random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                    random.to_be_bytes()[0] & ((1u16 << bits) - 1).to_be_bytes()[1]
+                });
+                let payload = payload.collect::<Vec<_>>();
+                let message = Prepared::binary(&payload);
+                let frame =
+                    if takeover { deflater.own(&mut history, &message) } else { deflater.shared(&message) };
+                if is_compressed(&frame) {
+                    let compressed = [Prepared::payload_of(&frame), &TAIL].concat();
+                    let mut out = Vec::with_capacity(payload.len() + 1);
+                    if !takeover {
+                        inflate.reset(false);
+                    }
+                    inflate.decompress_vec(&compressed, &mut out, flate2::FlushDecompress::Sync).unwrap();
+                    assert!(out == payload, "message {i} at level {level}, context takeover {takeover}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn with_context_takeover_a_message_can_refer_to_the_one_before() {
+        let conf = Compression { server_context_takeover: true, ..Compression::default() };
+        let deflater = deflater(&conf, None);
+        let text = (0..1000).map(|i| (i * i).to_string()).collect::<String>();
+        let mut history = History::default();
+        let first = deflater.own(&mut history, &Prepared::text(&text));
+        let second = deflater.own(&mut history, &Prepared::text(&text));
+        assert!(second.len() * 10 < first.len(), "{} bytes, then {}", first.len(), second.len());
+    }
+}
