@@ -31,6 +31,8 @@ thread_local! {
 pub(crate) struct Step {
     pub(crate) read: usize,
     pub(crate) written: usize,
+    /// Whether anything happened: the end of a last block may be neither read nor written.
+    pub(crate) is_progress: bool,
 }
 
 impl Inflater {
@@ -45,7 +47,7 @@ impl Inflater {
         }
     }
 
-    /// Inflates some of `input` into some of `out`. Where neither is used it needs more of one of both.
+    /// Inflates some of `input` into some of `out`. Without progress it needs more of one of both.
     pub(crate) fn inflate(&mut self, input: &[u8], out: &mut [u8]) -> Result<Step, Verdict> {
         let stream = self.stream.get_or_insert_with(|| match POOL.take() {
             // A 15-bit window suits all smaller ones.
@@ -62,7 +64,8 @@ impl Inflater {
         let status = status.map_err(|_| Verdict::Deflate)?;
         let read = to_usize(stream.total_in() - read);
         let written = to_usize(stream.total_out() - written);
-        if matches!(status, Status::StreamEnd) {
+        let is_end = matches!(status, Status::StreamEnd);
+        if is_end {
             // A last block is odd, as there is always another message, but allowed.
             stream.reset(false);
         }
@@ -71,7 +74,7 @@ impl Inflater {
         if self.inflated > self.limit {
             return Err(Verdict::TooBig(self.limit));
         }
-        Ok(Step { read, written })
+        Ok(Step { read, written, is_progress: read > 0 || written > 0 || is_end })
     }
 
     /// Inflates what is left at the end of a message. Where nothing is written there is nothing more.
@@ -82,10 +85,15 @@ impl Inflater {
         // An empty last block shows that what was before it was complete. With context takeover it would end the context.
         const TAIL: [u8; 9] = [0, 0, 0xff, 0xff, 1, 0, 0, 0xff, 0xff];
         let tail = if self.has_takeover { &TAIL[..4] } else { &TAIL[..] };
-        let step = self.inflate(&tail[self.tail..], out)?;
-        self.tail += step.read;
-        if step.written > 0 {
-            return Ok(step.written);
+        loop {
+            let step = self.inflate(&tail[self.tail..], out)?;
+            self.tail += step.read;
+            if step.written > 0 {
+                return Ok(step.written);
+            }
+            if !step.is_progress {
+                break;
+            }
         }
         let is_ended = self.has_takeover || self.stream.as_ref().is_some_and(|stream| stream.total_in() == 0);
         if self.tail < tail.len() || !is_ended {
@@ -121,8 +129,13 @@ mod tests {
         Inflater::new(&Agreed::first(&[offer], &conf).unwrap(), limit)
     }
 
-    fn message(inflater: &mut Inflater, mut input: &[u8]) -> Result<Vec<u8>, Verdict> {
-        let (mut all, mut out) = (Vec::new(), [0; 100]);
+    fn message(inflater: &mut Inflater, input: &[u8]) -> Result<Vec<u8>, Verdict> {
+        message_by(100, inflater, input)
+    }
+
+    /// Inflates a message into a buffer of this size, over and over again.
+    fn message_by(size: usize, inflater: &mut Inflater, mut input: &[u8]) -> Result<Vec<u8>, Verdict> {
+        let (mut all, mut out) = (Vec::new(), vec![0; size]);
         while !input.is_empty() {
             let step = inflater.inflate(input, &mut out)?;
             all.extend(&out[..step.written]);
@@ -144,7 +157,10 @@ mod tests {
             ("7.2.3.5", b"\xf2\x48\x05\x00\x00\x00\xff\xff\xca\xc9\xc9\x07\x00"),
         ] {
             for takeover in [false, true] {
-                assert_eq!(message(&mut inflater(takeover, 5), wire), hello, "{section}");
+                for size in 1..10 {
+                    let inflated = message_by(size, &mut inflater(takeover, 5), wire);
+                    assert_eq!(inflated, hello, "{section} into {size} bytes at a time");
+                }
             }
         }
         assert_eq!(message(&mut inflater(false, 5), b"\x00"), Ok(vec![]), "7.2.3.6");

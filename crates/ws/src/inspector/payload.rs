@@ -78,7 +78,7 @@ impl Inspector {
                 *plain = byte ^ mask[i % 4];
             }
             let step = inflater.inflate(&block[..n], &mut room[written..])?;
-            if step.read == 0 && step.written == 0 {
+            if !step.is_progress {
                 if n > 0 {
                     return Err(Verdict::Deflate);
                 }
