@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use crate::compression::Agreed;
 use crate::conf::WsConf;
 use crate::inflate::Inflater;
-use crate::inspector::Inspector;
+use crate::inspector::{Inspector, Whole};
 use crate::intake::Intake;
 use crate::outbox::Outbox;
 use crate::verdict::Verdict;
@@ -35,6 +35,7 @@ pub(crate) struct Gate {
     intake: Intake,
     inspector: Inspector,
     verdict: Option<Verdict>,
+    whole: Option<Whole>,
     received: u64,
     /// Bytes that were received and passed, both.
     work: u64,
@@ -50,6 +51,7 @@ impl Gate {
             intake: Intake::default(),
             inspector: Inspector::new(conf, inflater, Instant::now()),
             verdict: None,
+            whole: None,
             received: 0,
             work: 0,
             turn: (0, 0),
@@ -64,6 +66,11 @@ impl Gate {
     /// What the peer did wrong. Tungstenite has found an end of the stream there.
     pub(crate) fn verdict(&self) -> Option<Verdict> {
         self.verdict
+    }
+
+    /// The message that goes past tungstenite, which has nothing to do until it is taken.
+    pub(crate) fn take_whole(&mut self) -> Option<Whole> {
+        self.whole.take()
     }
 
     /// How far the message is that has begun and not ended; see [`Inspector::unfinished`].
@@ -140,6 +147,10 @@ impl AsyncRead for Gate {
             buf.advance(passed.written);
             if passed.written > 0 {
                 return Poll::Ready(Ok(()));
+            }
+            gate.whole = gate.inspector.take_whole();
+            if gate.whole.is_some() {
+                return Poll::Pending; // the reader, which polls, takes it
             }
             if passed.read == 0 && !gate.intake.is_empty() && passed.verdict.is_none() {
                 return Poll::Ready(Err(io::Error::other("no room for a frame's head")));

@@ -25,7 +25,8 @@ const PROGRESS: u64 = 64 * 1024;
 ///
 /// A longer frame is passed on in slices of what has come in, each as a fragment of its own: tungstenite makes room for
 /// what a head announces, and must not believe one that announces more than there is. A compressed message is inflated on
-/// the way, and passed on in such slices too.
+/// the way, and passed on in such slices too. Where a longer message is there whole, and has one frame, slices would only cost
+/// time: it is taken out and goes past tungstenite.
 #[derive(Debug)]
 pub(crate) struct Inspector {
     max_message_bytes: usize,
@@ -37,6 +38,10 @@ pub(crate) struct Inspector {
     compressed: Option<u8>,
     /// Whether there is more to pass without any more input.
     has_more: bool,
+    /// How much room this pass began with.
+    room: usize,
+    /// A message that goes past tungstenite.
+    whole: Option<Whole>,
     stage: Stage,
     head: Head,
     /// The fragmented message that is not at its end.
@@ -71,6 +76,13 @@ struct Fragments {
     bytes: u64,
 }
 
+/// A message that was there whole, in a frame of its own, with its payload unmasked.
+#[derive(Debug)]
+pub(crate) struct Whole {
+    pub(crate) is_text: bool,
+    pub(crate) payload: Vec<u8>,
+}
+
 /// What [`Inspector::pass`] did.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Passed {
@@ -88,6 +100,8 @@ impl Inspector {
             inflater: inflater.map(Box::new),
             compressed: None,
             has_more: false,
+            room: 0,
+            whole: None,
             stage: Stage::Head,
             head: Head::default(),
             open: None,
@@ -102,9 +116,15 @@ impl Inspector {
     /// It goes on until one of both is used up. A frame's head needs 14 bytes of room, so that some of it may be left over.
     pub(crate) fn pass(&mut self, input: &[u8], out: &mut [u8], clock: impl Fn() -> Instant) -> Passed {
         let (all, room) = (input.len(), out.len());
+        self.room = room;
         let (mut input, mut out) = (input, out);
         let end = self.run(&mut input, &mut out, clock);
         Passed { read: all - input.len(), written: room - out.len(), verdict: end.err() }
+    }
+
+    /// The message that the last pass ended with, where that goes past tungstenite. All that was before it has been passed.
+    pub(crate) fn take_whole(&mut self) -> Option<Whole> {
+        self.whole.take()
     }
 
     /// Whether the last pass ended for want of room, with something to pass that is not in the input any more.

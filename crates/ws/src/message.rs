@@ -4,6 +4,9 @@ use std::ops::Deref;
 use bytes::Bytes;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
+use crate::error::{Error, Kind};
+use crate::inspector::Whole;
+
 /// A message: one or more frames, put together.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Message {
@@ -40,6 +43,19 @@ impl Message {
             Self::Text(text) => text.as_bytes(),
             Self::Binary(bytes) => bytes,
         }
+    }
+}
+
+impl TryFrom<Whole> for Message {
+    type Error = Error;
+
+    fn try_from(whole: Whole) -> Result<Self, Error> {
+        let payload = Bytes::from(whole.payload);
+        if !whole.is_text {
+            return Ok(Self::Binary(payload));
+        }
+        let text = Utf8Bytes::try_from(payload).map_err(|_| Kind::Utf8)?;
+        Ok(Self::Text(Text::received(text)))
     }
 }
 

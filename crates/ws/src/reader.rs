@@ -147,6 +147,11 @@ impl Inbound {
                 return Poll::Ready(Ok(None));
             }
             let Poll::Ready(next) = self.engine.poll_next_unpin(cx) else {
+                if let Some(whole) = self.engine.get_mut().take_whole() {
+                    let message = Message::try_from(whole).inspect_err(|_| self.end = End::Broken)?;
+                    self.messages += 1;
+                    return Poll::Ready(Ok(Some(message)));
+                }
                 ready!(self.poll_deadlines(cx))?;
                 continue;
             };

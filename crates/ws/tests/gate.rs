@@ -57,6 +57,27 @@ async fn what_came_before_an_offence_is_delivered_and_nothing_behind_it_is() {
 }
 
 #[tokio::test]
+async fn long_and_short_messages_keep_their_order() {
+    let (mut socket, mut client) = pair(WsConf::default()).await;
+    let texts =
+        ["a".to_owned(), "é".repeat(2000), String::new(), "b".repeat(513), "c".repeat(60_000), "d".into()];
+    let mut bytes = texts.iter().map(|text| frame(FIN | TEXT, text)).collect::<Vec<_>>().concat();
+    bytes.extend(frame(TEXT, "e".repeat(1000)));
+    bytes.extend(frame(PING, "inside"));
+    bytes.extend(frame(FIN, "f".repeat(1000)));
+    bytes.extend(frame(FIN | TEXT, [b'g', 0xff].repeat(1000)));
+    client.write_all(&bytes).await.unwrap();
+    for text in &texts {
+        assert_eq!(socket.recv().await.unwrap(), Some(Message::text(&**text)));
+    }
+    let fragments = "e".repeat(1000) + &"f".repeat(1000);
+    assert_eq!(socket.recv().await.unwrap(), Some(Message::text(fragments)));
+    let error = socket.recv().await.unwrap_err();
+    assert_eq!(told(&error), (CloseCode::INVALID_PAYLOAD, "text is not valid UTF-8".to_owned()));
+    assert_eq!(socket.recv().await.unwrap(), None);
+}
+
+#[tokio::test]
 async fn a_message_of_65536_fragments_passes_and_one_of_empty_ones_does_not() {
     let (mut socket, mut client) = pair(WsConf::default()).await;
     let one = frame(0, "x");

@@ -1,7 +1,7 @@
 //! How a frame's payload gets through, once its head has.
 
-use super::{Inspector, PROGRESS, Stage};
-use crate::frame::{CONTINUATION, FIN, MAX_HEAD, MAX_SLICE_HEAD, write_slice_head};
+use super::{Inspector, PROGRESS, Stage, Whole};
+use crate::frame::{CONTINUATION, FIN, MAX_HEAD, MAX_SLICE_HEAD, TEXT, write_slice_head};
 use crate::verdict::Verdict;
 
 impl Inspector {
@@ -26,6 +26,14 @@ impl Inspector {
         input: &mut &[u8],
         out: &mut &mut [u8],
     ) -> bool {
+        let is_whole = input.len() as u64 >= left && opcode != CONTINUATION && self.head.is_final();
+        if is_whole && self.open.is_none() {
+            // What was passed before has to be read first.
+            if out.len() == self.room {
+                self.take_out(at_most(left, input.len()), mask, input);
+            }
+            return false;
+        }
         let room = out.len().saturating_sub(MAX_SLICE_HEAD).min(u16::MAX.into());
         let n = at_most(left, input.len().min(room));
         if n == 0 {
@@ -45,6 +53,16 @@ impl Inspector {
         mask.rotate_left(n % 4);
         self.stage = Stage::Sliced { left: left - n as u64, mask, opcode: CONTINUATION };
         !is_last || self.end_frame()
+    }
+
+    /// Takes a message out, whose payload is there whole.
+    fn take_out(&mut self, len: usize, mask: [u8; 4], input: &mut &[u8]) {
+        let (payload, rest) = input.split_at(len);
+        let mut payload = payload.to_vec();
+        unmask(&mut payload, mask);
+        *input = rest;
+        self.whole = Some(Whole { is_text: self.head.opcode() == TEXT, payload });
+        self.end_frame();
     }
 
     /// Inflates what is there of a payload, and passes that as a fragment. `false` where it needs more input or room.
@@ -74,9 +92,8 @@ impl Inspector {
             }
             let mut block = [0; 512];
             let n = at_most(left, input.len().min(block.len()));
-            for (i, (plain, byte)) in block.iter_mut().zip(&input[..n]).enumerate() {
-                *plain = byte ^ mask[i % 4];
-            }
+            block[..n].copy_from_slice(&input[..n]);
+            unmask(&mut block[..n], mask);
             let step = inflater.inflate(&block[..n], &mut room[written..])?;
             if !step.is_progress {
                 if n > 0 {
@@ -119,6 +136,14 @@ impl Inspector {
             self.since_progress = 0;
             self.progress += 1;
         }
+    }
+}
+
+fn unmask(payload: &mut [u8], mask: [u8; 4]) {
+    let mut wide = [0; 32];
+    wide.iter_mut().zip(mask.iter().cycle()).for_each(|(wide, key)| *wide = *key);
+    for chunk in payload.chunks_mut(wide.len()) {
+        chunk.iter_mut().zip(&wide).for_each(|(byte, key)| *byte ^= key);
     }
 }
 

@@ -150,6 +150,20 @@ fn pass_with(
         let step = inspector.pass(&wire[begin..end], &mut room, || now);
         passed.extend_from_slice(&room[..step.written]);
         begin += step.read;
+        if let Some(Whole { is_text, payload }) = inspector.take_whole() {
+            assert_eq!(step.written, 0, "what was passed before is to be read first");
+            let first = FIN | if is_text { TEXT } else { BINARY };
+            if let Ok(len) = payload.len().try_into() {
+                let mut head = [0; MAX_SLICE_HEAD];
+                let end = write_slice_head(&mut head, first, len, [0; 4]);
+                passed.extend(&head[..end]);
+            } else {
+                passed.extend([first, 0xff]);
+                passed.extend((payload.len() as u64).to_be_bytes());
+                passed.extend([0; 4]);
+            }
+            passed.extend(payload);
+        }
         if step.verdict.is_some() {
             return (passed, step.verdict);
         }
