@@ -41,6 +41,7 @@ const ALLOWED: [(&str, &[&str]); 3] = [
             "axum-core",
             "bytes",
             "data-encoding",
+            "flate2",
             "futures-util",
             "http",
             "serde",
