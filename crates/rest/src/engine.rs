@@ -14,10 +14,11 @@ use crate::error::ServeError;
 use crate::failure::ErrorBody;
 use crate::metrics::Metrics;
 use crate::middleware::{ErrorBodyLayer, Gate, JwtError, Shared, Shedding, Unauthorized, chain};
+use crate::mount::{Mount, strip};
 use crate::route::{Features, Route, RouteGroup};
 use crate::router::{RouteError, Router};
 use crate::serve::{Listening, Server, bind};
-use crate::service::{EngineService, Inner, Mount, RouteLayer, RouteService, no_route, strip};
+use crate::service::{EngineService, Inner, RouteLayer, RouteService, no_route};
 use crate::shutdown::Lifecycle;
 use crate::{IntoResponse, Request, RestConf, StatusCode};
 

@@ -41,6 +41,7 @@ mod route;
 mod handler;
 mod router;
 mod service;
+mod mount;
 mod cors;
 pub mod middleware;
 pub mod metrics;

@@ -63,6 +63,7 @@ mod verdict;
 mod inflate;
 mod writer;
 mod outbox;
+mod batch;
 mod prepared;
 mod deflate;
 mod pump;

@@ -1,16 +1,17 @@
 use std::collections::VecDeque;
-use std::io::{self, IoSlice};
+use std::io;
 use std::mem;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::Bytes;
 use futures_util::task::AtomicWaker;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::task::coop::has_budget_remaining;
 
+use crate::batch::Batch;
 use crate::close::CloseFrame;
 use crate::deflate::Deflater;
 use crate::error::{Error, Kind};
@@ -21,16 +22,9 @@ pub(crate) trait Transport: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Transport for T {}
 
-/// A frame under this length is copied together with its neighbours, a longer one is written from where it is.
-/// Below some 4 KiB the copy is cheaper than a further element of a vectored write.
-const GATHER: usize = 4096;
-
 /// How many bytes and messages go into one write, so that a pong or a close waits for no more than this.
 const MAX_BATCH_BYTES: usize = 64 * 1024;
 pub(crate) const MAX_BATCH_MESSAGES: usize = 64;
-
-/// How many segments one write has at most; what does not fit goes with the next.
-const MAX_SLICES: usize = 16;
 
 /// How many pongs go out together at most.
 const MAX_PONGS: usize = 16;
@@ -329,78 +323,6 @@ impl State {
             self.batch.push(frame);
             self.sent.messages += 1;
         }
-    }
-}
-
-/// The bytes of one write: short frames copied together, long ones as they are.
-#[derive(Default)]
-struct Batch {
-    /// The first frame. Usually it is the only one, and there is nothing to copy and nothing to allocate.
-    head: Bytes,
-    tail: VecDeque<Bytes>,
-    /// The short frames at the end.
-    gathered: BytesMut,
-}
-
-impl Batch {
-    fn push(&mut self, frame: Bytes) {
-        if !self.has_remaining() {
-            self.head = frame;
-            return;
-        }
-        if frame.len() >= GATHER {
-            if !self.gathered.is_empty() {
-                self.tail.push_back(mem::take(&mut self.gathered).freeze());
-            }
-            self.tail.push_back(frame);
-            return;
-        }
-        if self.head.len() < GATHER && self.tail.is_empty() && self.gathered.is_empty() {
-            self.gathered.extend_from_slice(&mem::take(&mut self.head));
-        }
-        self.gathered.extend_from_slice(&frame);
-    }
-
-    fn poll_write(&self, io: Pin<&mut Box<dyn Transport>>, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        let mut slices = [IoSlice::new(&[]); MAX_SLICES];
-        let mut count = 0;
-        for (slice, segment) in slices.iter_mut().zip(self.segments()) {
-            *slice = IoSlice::new(segment);
-            count += 1;
-        }
-        match &slices[..count] {
-            [only] => io.poll_write(cx, only),
-            several => io.poll_write_vectored(cx, several),
-        }
-    }
-
-    fn advance(&mut self, mut n: usize) {
-        let of_head = n.min(self.head.len());
-        self.head.advance(of_head);
-        n -= of_head;
-        while let Some(segment) = self.tail.front_mut() {
-            if n < segment.len() {
-                return segment.advance(n);
-            }
-            n -= segment.len();
-            self.tail.pop_front();
-        }
-        self.gathered.advance(n);
-        if !self.has_remaining() {
-            *self = Self::default(); // what was written is not kept
-        }
-    }
-
-    fn has_remaining(&self) -> bool {
-        self.segments().next().is_some()
-    }
-
-    fn segments(&self) -> impl Iterator<Item = &[u8]> {
-        let tail = self.tail.iter().map(|segment| &**segment);
-        std::iter::once(&*self.head)
-            .chain(tail)
-            .chain([&*self.gathered])
-            .filter(|segment| !segment.is_empty())
     }
 }
 
