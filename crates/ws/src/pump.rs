@@ -110,10 +110,11 @@ where
     F: FnMut(Message) -> Result<Option<Prepared>, CloseFrame>,
 {
     let (mut reader, mut writer) = socket.split();
-    client.attach(writer.outbox().clone());
+    let outbox = writer.outbox().clone();
+    client.attach(outbox.clone());
     let publisher = client.publisher();
     let end = tokio::select! {
-        end = read_pump(&mut reader, publisher, inbound) => end,
+        end = read_pump(&mut reader, &outbox, publisher, inbound) => end,
         end = write_pump(&mut writer, &mut client) => end,
     };
     if end.as_ref().is_err_and(Error::is_stopping) {
@@ -136,6 +137,7 @@ impl Outlet<Prepared> for Outbox {
 /// Publishes what comes in. Ends with `Ok` when the socket's client closes.
 async fn read_pump<F>(
     reader: &mut Reader,
+    outbox: &Outbox,
     publisher: Publisher<Prepared>,
     mut inbound: F,
 ) -> Result<(), Error>
@@ -144,6 +146,8 @@ where
 {
     while let Some(message) = reader.recv().await? {
         let Some(prepared) = inbound(message)? else { continue };
+        // Compresses it, where this client's messages are compressed: in the talker's time, not in the time of the hub's loop.
+        outbox.frame(&prepared);
         if publisher.publish(prepared).await.is_err() {
             // The hub is closed. The other pump ends with that, when it has sent what was published before.
             return pending().await;
