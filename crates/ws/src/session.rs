@@ -64,6 +64,7 @@ pub(crate) async fn run<F, Fut>(
 
     // Usually there already. A handler may have given the socket to another task; it is the engine's all the same.
     let inbound = tokio::select! {
+        biased; // what is there already was ended by its handler, also when the engine stops in the same moment
         inbound = &mut returned => inbound.ok(),
         () = stopping.draining() => {
             outbox.stop();
