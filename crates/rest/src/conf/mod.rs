@@ -39,10 +39,15 @@ mod format;
 mod keys;
 mod layers;
 mod load;
+mod log;
 pub mod range;
 mod jwt;
 mod mode;
+mod profiling;
+mod prometheus;
 mod rest;
+mod signature;
+mod telemetry;
 
 pub use cors::CorsConf;
 pub use dev_server::DevServerConf;
@@ -50,8 +55,13 @@ pub use error::ConfError;
 pub use format::Format;
 pub use jwt::{JwtAlgorithm, JwtConf};
 pub use load::{Loader, load, parse};
+pub use log::{LogConf, LogEncoding, LogFieldKeysConf, LogLevel, LogMode, LogRotation};
 pub use mode::Mode;
+pub use profiling::{ProfileTypeConf, ProfilingConf};
+pub use prometheus::PrometheusConf;
 pub use rest::{MiddlewaresConf, RestConf, ShutdownConf};
+pub use signature::{PrivateKeyConf, SignatureConf};
+pub use telemetry::{TelemetryBatcher, TelemetryConf};
 
 #[cfg(test)]
 mod tests;

@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ConfError, DevServerConf, Mode, duration, load, range};
+use super::{
+    ConfError, DevServerConf, LogConf, Mode, ProfilingConf, PrometheusConf, SignatureConf, TelemetryConf,
+    duration, load, range,
+};
 
 /// The configuration of an engine.
 ///
@@ -28,6 +31,16 @@ pub struct RestConf {
     pub name: String,
     /// What it runs for: `dev`, `test`, `rt`, `pre` or `pro`. Default `pro`. In the others nothing is shed.
     pub mode: Mode,
+    /// Where the log goes, and what is in it..
+    pub log: LogConf,
+    /// Where traces go.
+    pub telemetry: TelemetryConf,
+    /// A server for metrics alone. Default none.
+    pub prometheus: PrometheusConf,
+    /// Whom statistics would be sent to. Without effect, so that files of go-zero load. Default nobody.
+    pub metrics_url: String,
+    /// Without effect, so that files of go-zero load.
+    pub profiling: ProfilingConf,
     /// The address or host name to listen on. Default `0.0.0.0`, all IPv4 interfaces.
     pub host: String,
     /// The TCP port to listen on, 0 to 65535; 0 takes any free one. Default 8888.
@@ -38,6 +51,8 @@ pub struct RestConf {
     pub cert_file: Option<PathBuf>,
     /// The file with the certificate's private key, PEM. Default none.
     pub key_file: Option<PathBuf>,
+    /// Whether bodies would be logged. Without effect, so that files of go-zero load: a body may be secret. Default no.
+    pub verbose: bool,
     /// How many requests of one route are worked on at a time; 0 is no limit. Default 10000. One more is answered 503.
     pub max_conns: usize,
     /// How many bytes the body of a request may have; 0 is no limit. Default 1048576. A larger one is answered 413, also
@@ -55,6 +70,10 @@ pub struct RestConf {
     /// [served by other means](crate::Engine::into_service).
     #[serde(with = "range::Integer::<0, 999>")]
     pub cpu_threshold: u32,
+    /// From which time to a response's head on a request is slow, and has a line of its own in the log; 0 is never. Default
+    /// 500 ms.
+    #[serde(with = "duration")]
+    pub slow_threshold: Duration,
     /// How long a client may take to send a request's head; 0 is no limit. Default 10 s. Then the connection is closed.
     #[serde(with = "duration")]
     pub header_timeout: Duration,
@@ -65,8 +84,12 @@ pub struct RestConf {
     // Less than 8192 is less than the buffer that hyper reads into.
     #[serde(with = "range::Integer::<8_192, 1_048_576>")]
     pub max_header_bytes: usize,
+    /// Whose signatures groups take that have none of their own.
+    pub signature: SignatureConf,
     /// Which of the built-in middlewares are in the chain. Default all.
     pub middlewares: MiddlewaresConf,
+    /// The paths of routes that are not traced. Default none.
+    pub trace_ignore_paths: Vec<String>,
     /// A second server, for health and metrics. Default none.
     pub dev_server: DevServerConf,
     /// How the engine stops.
@@ -89,18 +112,27 @@ impl Default for RestConf {
         Self {
             name: "rest".to_owned(),
             mode: Mode::Pro,
+            log: LogConf::default(),
+            telemetry: TelemetryConf::default(),
+            prometheus: PrometheusConf::default(),
+            metrics_url: String::new(),
+            profiling: ProfilingConf::default(),
             host: "0.0.0.0".to_owned(),
             port: 8888,
             cert_file: None,
             key_file: None,
+            verbose: false,
             max_conns: 10_000,
             max_bytes: 1 << 20,
             timeout: Duration::from_secs(3),
             cpu_threshold: 900,
+            slow_threshold: Duration::from_millis(500),
             header_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(60),
             max_header_bytes: 16 << 10,
+            signature: SignatureConf::default(),
             middlewares: MiddlewaresConf::default(),
+            trace_ignore_paths: Vec::new(),
             dev_server: DevServerConf::default(),
             shutdown: ShutdownConf::default(),
         }
@@ -111,6 +143,8 @@ impl Default for RestConf {
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct MiddlewaresConf {
+    /// A span per request, by the rules of W3C trace context.
+    pub trace: bool,
     /// One line in the log per request.
     pub log: bool,
     /// Metrics of requests.
@@ -125,6 +159,8 @@ pub struct MiddlewaresConf {
     pub timeout: bool,
     /// A panic in a handler becomes a 500 below the limits; without this, it becomes one above all middlewares.
     pub recover: bool,
+    /// A line of statistics in the log each minute.
+    pub metrics: bool,
     /// The limit of [`RestConf::max_bytes`].
     pub max_bytes: bool,
     /// Bodies that come packed by gzip are unpacked, and then have the same limit.
@@ -134,6 +170,7 @@ pub struct MiddlewaresConf {
 impl Default for MiddlewaresConf {
     fn default() -> Self {
         Self {
+            trace: true,
             log: true,
             prometheus: true,
             max_conns: true,
@@ -141,6 +178,7 @@ impl Default for MiddlewaresConf {
             shedding: true,
             timeout: true,
             recover: true,
+            metrics: true,
             max_bytes: true,
             gunzip: true,
         }
