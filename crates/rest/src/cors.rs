@@ -7,8 +7,9 @@
 use http::header::{
     ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
     ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE,
-    ACCESS_CONTROL_REQUEST_METHOD, ORIGIN, VARY,
+    ACCESS_CONTROL_REQUEST_METHOD, HOST, ORIGIN, VARY,
 };
+use http::uri::Authority;
 use http::{HeaderMap, HeaderValue, Method};
 
 use crate::conf::CorsConf;
@@ -60,6 +61,15 @@ impl Cors {
             && headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD)
     }
 
+    /// Whether a request is from a page of another host. Browsers name the origin also of a page's own POST.
+    pub(crate) fn is_foreign(request: &Request) -> bool {
+        let Some(origin) = request.headers().get(ORIGIN) else { return false };
+        let host = request.uri().authority().map(Authority::as_str);
+        let host = host.or_else(|| request.headers().get(HOST)?.to_str().ok()).unwrap_or_default();
+        let page = origin.to_str().ok().and_then(|origin| origin.split_once("://"));
+        page.is_none_or(|(_, page)| !page.eq_ignore_ascii_case(host))
+    }
+
     /// Answers a preflight for a path with routes of these methods. [`add_to`](Self::add_to) says whether its origin may.
     pub(crate) fn preflight(&self, methods: &str) -> Response {
         let mut response = StatusCode::NO_CONTENT.into_response();
@@ -73,13 +83,14 @@ impl Cors {
     }
 
     /// Adds to an answer whether pages of this origin may read it.
-    pub(crate) fn add_to(&self, response: &mut Response, origin: Option<&HeaderValue>) {
+    /// Returns whether they may.
+    pub(crate) fn add_to(&self, response: &mut Response, origin: Option<&HeaderValue>) -> bool {
         let headers = response.headers_mut();
         // Also where there is no origin: a cache must not give this answer to a page.
         headers.append(VARY, HeaderValue::from_static("origin"));
         let Some(allowed) = origin.and_then(|origin| self.allowed(origin)) else {
             forget(headers);
-            return;
+            return false;
         };
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, allowed);
         if self.allow_credentials {
@@ -88,6 +99,7 @@ impl Cors {
         if let Some(exposed) = &self.expose_headers {
             headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, exposed.clone());
         }
+        true
     }
 
     fn allowed(&self, origin: &HeaderValue) -> Option<HeaderValue> {

@@ -5,15 +5,20 @@
 //! | `http_server_requests_duration_ms` | histogram, 5 to 1000 | path, method, code | the time to a response's head |
 //! | `http_server_requests_code_total` | counter | path, method, code | requests |
 //! | `http_server_requests_in_flight` | gauge | path | requests whose response's head is not there yet |
+//! | `http_server_requests_rejected_total` | counter | path, by | requests that a middleware [answered itself](crate::RejectedBy) |
+//! | `http_server_cors_refusals_total` | counter | | requests from pages of origins that [CORS](crate::Engine::cors) does not allow |
 //! | `http_server_streams_open` | gauge | | responses of [events](crate::sse) that go on |
 //! | `http_server_connections_upgraded` | gauge | | connections that were upgraded and are open |
+//! | `http_server_lifetime_seconds` | histogram, 1 to 86400 | kind | how long those two, `stream` and `upgraded`, were there |
 //!
 //! The first two are go-zero's. `path` is the route's, as in `/users/:id`, or the prefix of a mount; what no route takes is
 //! not counted. `method` is `OTHER` where it is none of the usual ones. An upgrade counts with its handshake, with code
-//! 101; a client that went away before the answer has code 499. `Middlewares.Prometheus` switches all but the last two off.
+//! 101; a client that went away before the answer has code 499. `Middlewares.Prometheus` switches those with a path off.
 //!
 //! Each engine has metrics of its own, nothing is process-global. That is why these are a
 //! [registry](prometheus_client::registry::Registry) and not the `metrics` facade, which has one recorder per process.
+//!
+//! An application adds its own to its engine's:
 //!
 //! ```
 //! use rest::{Engine, RestConf, Route};
@@ -28,76 +33,86 @@
 //! lines.inc();
 //! assert!(metrics.text().contains("chat_lines_total 1\n"));
 //! ```
+//!
+//! A library gets them of a request, as an extractor or by [`Upgrade::metrics`](crate::Upgrade::metrics), and has its own
+//! once per engine by [`Metrics::of`].
 
+mod http_server;
+
+use std::any::{Any, TypeId};
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use http::Method;
+use axum_core::extract::FromRequestParts;
 use http::header::CONTENT_TYPE;
+use http::request::Parts;
 pub use prometheus_client;
-use prometheus_client::encoding::{EncodeLabelSet, text};
-use prometheus_client::metrics::counter::Counter;
-use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::encoding::text;
 use prometheus_client::registry::{Metric, Registry};
-use tokio::time::Instant;
 
-use crate::{IntoResponse, Response, Route};
+pub(crate) use self::http_server::{HttpMetrics, LifeKind, Living, Present, RouteMetrics};
+
+use crate::shutdown::Lifecycle;
+use crate::{IntoResponse, Response, Route, StatusCode};
 
 /// The metrics of one engine; see [the module](self) for what they are. A clone is the same.
+///
+/// As an extractor it is there in every request of an engine.
 #[derive(Clone)]
 pub struct Metrics {
     registry: Arc<Mutex<Registry>>,
-    durations: Family<Outcome, Histogram, fn() -> Histogram>,
-    codes: Family<Outcome, Counter>,
-    in_flight: Family<Place, Gauge>,
-    streams: Gauge,
-    upgraded: Gauge,
-}
-
-#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
-struct Outcome {
-    path: Arc<String>,
-    method: &'static str,
-    code: u16,
-}
-
-#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
-struct Place {
-    path: Arc<String>,
+    /// What [`of`](Self::of) has made, by its type.
+    sets: Arc<Mutex<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>>,
+    http: HttpMetrics,
 }
 
 impl Metrics {
     pub(crate) fn new() -> Self {
-        let metrics = Self {
-            registry: Arc::default(),
-            durations: Family::new_with_constructor(|| Histogram::new(BUCKETS)),
-            codes: Family::default(),
-            in_flight: Family::default(),
-            streams: Gauge::default(),
-            upgraded: Gauge::default(),
-        };
-        let Self { durations, codes, in_flight, streams, upgraded, .. } = metrics.clone();
-        let mut registry = metrics.registry();
-        let help = "Milliseconds to the head of a response";
-        registry.register("http_server_requests_duration_ms", help, durations);
-        registry.register("http_server_requests_code", "Requests by status code", codes);
-        let help = "Requests whose response has not begun";
-        registry.register("http_server_requests_in_flight", help, in_flight);
-        registry.register(
-            "http_server_connections_upgraded",
-            "Open connections that were upgraded",
-            upgraded,
-        );
-        registry.register("http_server_streams_open", "Streams of events that go on", streams);
-        drop(registry);
-        metrics
+        let mut registry = Registry::default();
+        let http = HttpMetrics::register(&mut registry);
+        Self { registry: Arc::new(Mutex::new(registry)), sets: Arc::default(), http }
     }
 
     /// Adds a metric of one's own, from the crate [`prometheus_client`]. A counter's name gets `_total` at its end.
+    ///
+    /// Two of the same name are both shown, and no Prometheus reads that: what is not registered when the engine is set up
+    /// stands in a [set](Self::of).
     pub fn register(&self, name: &str, help: &str, metric: impl Metric) {
         self.registry().register(name, help, metric);
+    }
+
+    /// A set of metrics that this engine has once, whoever asks for it and how often: the first one makes it with
+    /// `register`, which [registers](Self::register) them.
+    ///
+    /// It takes a lock, so that a connection asks once and keeps what it gets. `register` must not ask for another set.
+    ///
+    /// ```
+    /// use rest::Metrics;
+    /// use rest::metrics::prometheus_client::metrics::gauge::Gauge;
+    ///
+    /// #[derive(Default)]
+    /// struct Lobby {
+    ///     members: Gauge,
+    /// }
+    ///
+    /// impl Lobby {
+    ///     fn register(metrics: &Metrics) -> Self {
+    ///         let lobby = Self::default();
+    ///         metrics.register("lobby_members", "Who is in the lobby", lobby.members.clone());
+    ///         lobby
+    ///     }
+    /// }
+    ///
+    /// async fn enter(metrics: Metrics) {
+    ///     metrics.of(Lobby::register).members.inc();
+    /// }
+    /// ```
+    pub fn of<T: Send + Sync + 'static>(&self, register: impl FnOnce(&Self) -> T) -> Arc<T> {
+        // What panics in `register` has put nothing in.
+        let mut sets = self.sets.lock().unwrap_or_else(PoisonError::into_inner);
+        let set = sets.entry(TypeId::of::<T>()).or_insert_with(|| Arc::new(register(self)));
+        set.clone().downcast().expect("it was made as what it is looked for by")
     }
 
     /// Writes all metrics down, as OpenMetrics text.
@@ -121,21 +136,9 @@ impl Metrics {
             .into_response()
     }
 
-    /// Counts an upgraded connection while what is returned is there.
-    pub(crate) fn upgraded(&self) -> Present {
-        Present::new(&self.upgraded)
-    }
-
-    /// Counts a stream of events, in the same way.
-    pub(crate) fn streaming(&self) -> Present {
-        Present::new(&self.streams)
-    }
-
-    /// What a route, or a mount, is counted with.
-    pub(crate) fn of(&self, path: &str) -> RouteMetrics {
-        let path = Arc::new(if path.is_empty() { "/" } else { path }.to_owned());
-        let in_flight = self.in_flight.get_or_create_owned(&Place { path: path.clone() });
-        RouteMetrics { path, in_flight, durations: self.durations.clone(), codes: self.codes.clone() }
+    /// What the engine itself counts.
+    pub(crate) fn http(&self) -> &HttpMetrics {
+        &self.http
     }
 
     fn registry(&self) -> MutexGuard<'_, Registry> {
@@ -144,49 +147,14 @@ impl Metrics {
     }
 }
 
-/// The metrics of one route.
-#[derive(Clone)]
-pub(crate) struct RouteMetrics {
-    path: Arc<String>,
-    in_flight: Gauge,
-    durations: Family<Outcome, Histogram, fn() -> Histogram>,
-    codes: Family<Outcome, Counter>,
-}
+impl<S: Sync> FromRequestParts<S> for Metrics {
+    /// Only where a layer has replaced the request's extensions.
+    type Rejection = StatusCode;
 
-impl RouteMetrics {
-    /// Counts a request while what is returned is there.
-    pub(crate) fn in_flight(&self) -> Present {
-        Present::new(&self.in_flight)
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, StatusCode> {
+        let lifecycle = parts.extensions.get::<Lifecycle>();
+        lifecycle.map(|it| it.metrics().clone()).ok_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
-
-    /// Notes with which status a request has ended.
-    pub(crate) fn end(&self, method: &Method, code: u16, begin: Instant) {
-        let outcome = Outcome { path: self.path.clone(), method: label(method), code };
-        self.durations.get_or_create(&outcome).observe(begin.elapsed().as_secs_f64() * 1000.0);
-        self.codes.get_or_create(&outcome).inc();
-    }
-}
-
-/// One in a gauge, until it is dropped.
-pub(crate) struct Present(Gauge);
-
-impl Present {
-    fn new(gauge: &Gauge) -> Self {
-        gauge.inc();
-        Self(gauge.clone())
-    }
-}
-
-impl Drop for Present {
-    fn drop(&mut self) {
-        self.0.dec();
-    }
-}
-
-/// A method as a label, of which there are not as many as clients can think of.
-fn label(method: &Method) -> &'static str {
-    const USUAL: [&str; 9] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "CONNECT", "TRACE"];
-    USUAL.into_iter().find(|usual| *usual == method.as_str()).unwrap_or("OTHER")
 }
 
 impl fmt::Debug for Metrics {
@@ -194,9 +162,6 @@ impl fmt::Debug for Metrics {
         f.debug_struct("Metrics").finish_non_exhaustive()
     }
 }
-
-/// go-zero's, in milliseconds.
-const BUCKETS: [f64; 9] = [5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 750.0, 1000.0];
 
 #[cfg(test)]
 mod tests;

@@ -66,10 +66,15 @@ impl EngineService {
             return self.route(request);
         };
         let origin = request.headers().get(header::ORIGIN).cloned();
+        let is_foreign = Cors::is_foreign(&request);
+        let metrics = self.lifecycle().metrics().clone();
         let answer = self.route(request);
         Box::pin(async move {
             let mut response = answer.await;
-            cors.add_to(&mut response, origin.as_ref());
+            let is_allowed = cors.add_to(&mut response, origin.as_ref());
+            if is_foreign && !is_allowed {
+                metrics.http().cors_refused();
+            }
             response
         })
     }

@@ -21,6 +21,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tracing::{Instrument, Span};
 
 use crate::extract::PeerAddr;
+use crate::metrics::{LifeKind, Metrics};
 use crate::middleware::panic_message;
 use crate::serve::{Socket, Stream};
 use crate::shutdown::{Lifecycle, Stopping};
@@ -71,7 +72,7 @@ impl Upgrade {
         let upgraded = async move {
             match on_upgrade.await {
                 Ok(upgraded) if has_left.get() => {
-                    let _open = metrics.upgraded();
+                    let _open = metrics.http().living(LifeKind::Upgraded);
                     task(Connection::new(upgraded), stopping).await;
                 }
                 Ok(_) => tracing::debug!("the connection was not upgraded, another response was sent"),
@@ -99,6 +100,11 @@ impl Upgrade {
     /// Whether the engine has begun to stop, so that a new connection would not live long.
     pub fn is_stopping(&self) -> bool {
         self.lifecycle.stopping().has_begun()
+    }
+
+    /// The metrics of the engine, for what is to be counted of the connection.
+    pub fn metrics(&self) -> &Metrics {
+        self.lifecycle.metrics()
     }
 
     /// The address of the client's end of the connection, where it is known.

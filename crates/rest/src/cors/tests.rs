@@ -149,3 +149,22 @@ fn a_mistake_in_the_config_is_an_error_when_the_engine_is_built() {
         assert_eq!(error.to_string(), expected);
     }
 }
+
+#[tokio::test]
+async fn pages_that_may_not_are_counted() {
+    let mut engine = Engine::new(RestConf::default());
+    engine.cors(conf());
+    let metrics = engine.metrics();
+    engine.add_route(Route::get("/", async || "users"));
+    let service = engine.into_service().unwrap();
+    for (origin, host) in [
+        ("https://evil.example", "api.example.com"),
+        ("null", "api.example.com"),
+        (APP, "api.example.com"),
+        ("https://api.example.com", "API.example.com"), // a page of the service itself
+    ] {
+        let request = Request::get("/").header(ORIGIN, origin).header(HOST, host);
+        service.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+    }
+    assert!(metrics.text().contains("http_server_cors_refusals_total 2\n"), "{}", metrics.text());
+}

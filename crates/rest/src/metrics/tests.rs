@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use http::StatusCode;
+use prometheus_client::metrics::counter::Counter;
 use tower::{ServiceExt, service_fn};
 
 use super::*;
@@ -97,11 +98,47 @@ async fn a_switch_leaves_requests_out() {
     assert!(!metrics.text().contains("/users/:id"), "{}", metrics.text());
 }
 
-#[test]
-fn an_upgraded_connection_counts_while_it_is_there() {
+#[tokio::test(start_paused = true)]
+async fn an_upgraded_connection_counts_while_it_is_there_and_then_with_its_time() {
     let metrics = Metrics::new();
-    let two = (metrics.upgraded(), metrics.upgraded());
+    let two = (metrics.http().living(LifeKind::Upgraded), metrics.http().living(LifeKind::Upgraded));
     has(&metrics, "http_server_connections_upgraded 2");
+    tokio::time::advance(Duration::from_secs(100)).await;
     drop(two);
     has(&metrics, "http_server_connections_upgraded 0");
+    has(&metrics, r#"http_server_lifetime_seconds_bucket{le="60.0",kind="upgraded"} 0"#);
+    has(&metrics, r#"http_server_lifetime_seconds_bucket{le="300.0",kind="upgraded"} 2"#);
+}
+
+#[tokio::test]
+async fn what_a_middleware_rejects_is_counted_by_its_name() {
+    let (service, metrics) = engine(RestConf { max_bytes: 3, ..RestConf::default() });
+    let request = Request::post("/users/1").header("content-length", "4").body(Body::from("1234")).unwrap();
+    service.clone().oneshot(request).await.unwrap();
+    ask(&service, "POST", "/users/1").await;
+    has(&metrics, r#"http_server_requests_rejected_total{path="/users/:id",by="max_bytes"} 1"#);
+}
+
+#[tokio::test]
+async fn a_library_has_its_own_metrics_once_per_engine() {
+    struct Own(Counter);
+    impl Own {
+        fn register(metrics: &Metrics) -> Self {
+            let own = Self(Counter::default());
+            metrics.register("own", "Own", own.0.clone());
+            own
+        }
+    }
+
+    let mut engine = Engine::new(RestConf::default());
+    let metrics = engine.metrics();
+    engine.add_route(Route::get("/", async |metrics: Metrics| {
+        metrics.of(Own::register).0.inc();
+    }));
+    let service = engine.into_service().unwrap();
+    for _ in 0..3 {
+        assert_eq!(ask(&service, "GET", "/").await.status(), StatusCode::OK);
+    }
+    has(&metrics, "own_total 3");
+    assert_eq!(metrics.text().matches("own_total").count(), 1);
 }

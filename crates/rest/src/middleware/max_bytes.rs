@@ -8,7 +8,7 @@ use http_body::Body as _;
 use http_body_util::Limited;
 use tower::{Layer, Service};
 
-use crate::{Body, IntoResponse, Request, Response};
+use crate::{Body, IntoResponse, RejectedBy, Request, Response};
 
 /// Answers 413 where a request's body is over the limit.
 ///
@@ -63,7 +63,7 @@ where
         if declared_length(&request).is_some_and(|length| length > max as u64) {
             // The body stays unread, so that the connection cannot serve another request.
             let answer = (StatusCode::PAYLOAD_TOO_LARGE, [(header::CONNECTION, "close")]).into_response();
-            return Either::Right(ready(Ok(answer)));
+            return Either::Right(ready(Ok(RejectedBy::MAX_BYTES.mark(answer))));
         }
         Either::Left(self.inner.call(request.map(|body| Body::new(Limited::new(body, max)))))
     }

@@ -11,7 +11,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower::{Layer, Service};
 
 use crate::sse::LongLived;
-use crate::{Body, IntoResponse, Request, Response};
+use crate::{Body, RejectedBy, Request, Response};
 
 /// Answers 503 above a number of concurrent requests of one route.
 ///
@@ -80,7 +80,7 @@ impl<F: Future<Output = Result<Response, Infallible>>> Future for ResponseFuture
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let Projected::Served { answer, slot } = self.project() else {
             tracing::error!("too many concurrent requests, rejected with code 503");
-            return Poll::Ready(Ok(StatusCode::SERVICE_UNAVAILABLE.into_response()));
+            return Poll::Ready(Ok(RejectedBy::MAX_CONNS.empty(StatusCode::SERVICE_UNAVAILABLE)));
         };
         let response = ready!(answer.poll(cx))?;
         let slot = slot.take();

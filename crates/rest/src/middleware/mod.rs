@@ -35,6 +35,7 @@ mod gunzip;
 mod jwt;
 mod error_body;
 mod from_fn;
+mod rejection;
 mod window;
 
 use std::time::Duration;
@@ -54,6 +55,7 @@ use self::max_conns::MaxConnsLayer;
 use self::prometheus::PrometheusLayer;
 use self::recover::RecoverLayer;
 pub(crate) use self::recover::message as panic_message;
+pub use self::rejection::RejectedBy;
 pub(crate) use self::shedding::Shedding;
 use self::timeout::TimeoutLayer;
 use crate::RestConf;
@@ -81,7 +83,7 @@ pub(crate) fn chain(
     route: RouteService,
 ) -> RouteService {
     let on = &conf.middlewares;
-    let metrics = path.filter(|_| on.prometheus).map(|path| shared.metrics.of(path));
+    let metrics = path.filter(|_| on.prometheus).map(|path| shared.metrics.http().of(path));
     let max_conns = Some(conf.max_conns).filter(|max| on.max_conns && *max > 0);
     let timeout =
         Some(features.timeout.unwrap_or(conf.timeout)).filter(|t| on.timeout && *t > Duration::ZERO);

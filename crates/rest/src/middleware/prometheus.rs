@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use tower::{Layer, Service};
 
 use crate::metrics::{Present, RouteMetrics};
-use crate::{Request, Response};
+use crate::{RejectedBy, Request, Response};
 
 /// Counts requests and their durations, for the [metrics](crate::metrics) of the engine.
 #[derive(Clone)]
@@ -74,6 +74,9 @@ impl<F: Future<Output = Result<Response, Infallible>>> Future for ResponseFuture
         };
         if let Some(count) = &mut count {
             count.status = Some(response.status());
+            if let Some(RejectedBy(by)) = response.extensions().get() {
+                count.metrics.rejected(by);
+            }
         }
         Poll::Ready(Ok(response))
     }

@@ -8,7 +8,7 @@ use pin_project_lite::pin_project;
 use tokio::time::Sleep;
 use tower::{Layer, Service};
 
-use crate::{IntoResponse, Request, Response};
+use crate::{IntoResponse, RejectedBy, Request, Response};
 
 /// Drops a handler that has not answered in time, and answers 503.
 ///
@@ -71,6 +71,9 @@ impl<F: Future<Output = Result<Response, Infallible>>> Future for ResponseFuture
             return Poll::Pending;
         };
         // Returning ready ends this future, which drops the handler's with it.
-        deadline.poll(cx).map(|()| Ok((StatusCode::SERVICE_UNAVAILABLE, "Request Timeout").into_response()))
+        deadline.poll(cx).map(|()| {
+            let late = (StatusCode::SERVICE_UNAVAILABLE, "Request Timeout").into_response();
+            Ok(RejectedBy::TIMEOUT.mark(late))
+        })
     }
 }

@@ -12,7 +12,7 @@ use tokio::time::{Instant, Sleep, sleep};
 
 use super::Event;
 use crate::Body;
-use crate::metrics::Present;
+use crate::metrics::{LifeKind, Living};
 use crate::shutdown::Lifecycle;
 
 pin_project! {
@@ -61,14 +61,14 @@ impl<S: Stream<Item = Event>> HttpBody for Events<S> {
 pub(super) struct UntilDraining {
     body: Body,
     draining: BoxFuture<'static, ()>,
-    _open: Present,
+    _open: Living,
 }
 
 impl UntilDraining {
     pub(super) fn new(body: Body, lifecycle: &Lifecycle) -> Self {
         let mut stopping = lifecycle.stopping();
         let draining = Box::pin(async move { stopping.draining().await });
-        Self { body, draining, _open: lifecycle.metrics().streaming() }
+        Self { body, draining, _open: lifecycle.metrics().http().living(LifeKind::Stream) }
     }
 }
 

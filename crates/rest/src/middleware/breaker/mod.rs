@@ -21,7 +21,7 @@ use tokio::time::Instant;
 use tower::{Layer, Service};
 
 use self::state::Breaker;
-use crate::{IntoResponse, Request, Response};
+use crate::{RejectedBy, Request, Response};
 
 /// One breaker, for one route.
 #[derive(Clone)]
@@ -85,7 +85,7 @@ impl<F: Future<Output = Result<Response, Infallible>>> Future for ResponseFuture
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let Projected::Passed { answer, attempt: kept } = self.project() else {
             tracing::error!("the route keeps failing, rejected with code 503");
-            return Poll::Ready(Ok(StatusCode::SERVICE_UNAVAILABLE.into_response()));
+            return Poll::Ready(Ok(RejectedBy::BREAKER.empty(StatusCode::SERVICE_UNAVAILABLE)));
         };
         let attempt = kept.take(); // so that a panic drops it here
         let Poll::Ready(response) = answer.poll(cx)? else {

@@ -24,7 +24,7 @@ use tower::{Layer, Service};
 pub(crate) use self::gate::Gate;
 
 use self::source::Source;
-use crate::{IntoResponse, Request, Response};
+use crate::{IntoResponse, RejectedBy, Request, Response};
 
 /// What a valid token says, as an extension of the request. [`Claims`](crate::extract::Claims) reads it into a type.
 #[derive(Clone, Debug, PartialEq)]
@@ -168,7 +168,7 @@ where
             Err(error) => {
                 tracing::info!(reason = %error, "not authorized");
                 let (parts, _body) = request.into_parts();
-                Either::Right(ready(Ok(self.layer.unauthorized.answer(&parts, error))))
+                Either::Right(ready(Ok(RejectedBy::JWT.mark(self.layer.unauthorized.answer(&parts, error)))))
             }
         }
     }

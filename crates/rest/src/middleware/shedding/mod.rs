@@ -25,7 +25,7 @@ use self::cpu::{CPU_MAX, Cpu};
 use self::shedder::Shedder;
 use crate::conf::Mode;
 use crate::shutdown::Stopping;
-use crate::{IntoResponse, Request, Response, RestConf};
+use crate::{RejectedBy, Request, Response, RestConf};
 
 /// The shedders of an engine.
 #[derive(Clone)]
@@ -118,7 +118,7 @@ impl<F: Future<Output = Result<Response, Infallible>>> Future for ResponseFuture
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let Projected::Passed { answer, flight } = self.project() else {
             tracing::error!("the CPU is overloaded, rejected with code 503");
-            return Poll::Ready(Ok(StatusCode::SERVICE_UNAVAILABLE.into_response()));
+            return Poll::Ready(Ok(RejectedBy::SHEDDING.empty(StatusCode::SERVICE_UNAVAILABLE)));
         };
         let answer = answer.poll(cx);
         if let Poll::Ready(Ok(response)) = &answer

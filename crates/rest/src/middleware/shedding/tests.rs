@@ -3,8 +3,8 @@
 use tower::{ServiceExt, service_fn};
 
 use super::*;
-use crate::Body;
 use crate::conf::MiddlewaresConf;
+use crate::{Body, IntoResponse};
 
 /// A route with these answers; what is not asked for an answer stays.
 fn route(
