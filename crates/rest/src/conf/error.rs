@@ -4,11 +4,13 @@ use std::fmt;
 
 /// Why a configuration cannot be used: one line that says where, which key, and what would be right.
 ///
-/// For instance `etc/chat.yaml: Port: 70000 is out of range, allowed 0 to 65535`. It quotes the value in question; its
+/// For instance `etc/chat.yaml:3: Port: 70000 is out of range, allowed 0 to 65535`. It quotes the value in question; its
 /// `Debug` is its `Display`, so that `main` may return it.
 pub struct ConfError {
     /// The file or the variable.
     origin: String,
+    /// The line in the file, from 1, where it is known.
+    line: Option<usize>,
     /// The full key, as in `Shutdown.WaitTime`, unless the origin or the reason says it.
     key: Option<String>,
     reason: String,
@@ -17,12 +19,22 @@ pub struct ConfError {
 impl ConfError {
     /// Says this of a whole file, or of a variable.
     pub(super) fn new(origin: impl Into<String>, reason: impl Into<String>) -> Self {
-        Self { origin: origin.into(), key: None, reason: reason.into() }
+        Self { origin: origin.into(), line: None, key: None, reason: reason.into() }
+    }
+
+    /// Says at which line it is.
+    pub(super) fn at(self, line: Option<usize>) -> Self {
+        Self { line, ..self }
+    }
+
+    /// Says which key it is about.
+    pub(super) fn of(self, key: &[String]) -> Self {
+        Self { key: Some(key.join(".")), ..self }
     }
 
     /// Says what serde said, in our words.
-    pub(super) fn refused(origin: impl Into<String>, key: Option<String>, error: &serde_json::Error) -> Self {
-        Self { origin: origin.into(), key, reason: rephrase(&error.to_string()) }
+    pub(super) fn refused(origin: impl Into<String>, error: &serde_json::Error) -> Self {
+        Self::new(origin, rephrase(&error.to_string()))
     }
 }
 
@@ -30,7 +42,11 @@ impl std::error::Error for ConfError {}
 
 impl fmt::Display for ConfError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: ", self.origin)?;
+        f.write_str(&self.origin)?;
+        if let Some(line) = self.line {
+            write!(f, ":{line}")?;
+        }
+        f.write_str(": ")?;
         if let Some(key) = &self.key {
             write!(f, "{key}: ")?;
         }

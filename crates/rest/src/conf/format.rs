@@ -16,6 +16,8 @@ pub enum Format {
     Toml,
     /// JSON: `.json`.
     Json,
+    /// JSON5, JSON for people: `.json5`.
+    Json5,
 }
 
 impl Format {
@@ -25,6 +27,7 @@ impl Format {
             "yaml" | "yml" => Some(Self::Yaml),
             "toml" => Some(Self::Toml),
             "json" => Some(Self::Json),
+            "json5" => Some(Self::Json5),
             _ => None,
         }
     }
@@ -35,6 +38,7 @@ impl Format {
             Self::Yaml => "yaml",
             Self::Toml => "toml",
             Self::Json => "json",
+            Self::Json5 => "json5",
         }
     }
 
@@ -49,6 +53,7 @@ impl Format {
             Self::Yaml => FileFormat::Yaml,
             Self::Toml => FileFormat::Toml,
             Self::Json => FileFormat::Json,
+            Self::Json5 => FileFormat::Json5,
         };
         let table = format.parse(None, text).map_err(|error| one_line(&error.to_string()))?;
         let plain = |(key, value)| Ok((key, Value::deserialize::<config::Value>(value)?));
@@ -82,6 +87,10 @@ mod tests {
                 Format::Json,
                 r#"{"Name": "chat", "Hub": {"Size": 3, "On": true}, "List": [1.5, "a"], "None": null}"#,
             ),
+            (
+                Format::Json5,
+                "// a chat\n{Name: 'chat', Hub: {Size: 0x3, On: true,}, List: [1.5, 'a'], None: null}",
+            ),
         ] {
             let expected =
                 json!({"Name": "chat", "Hub": {"Size": 3, "On": true}, "List": [1.5, "a"], "None": null});
@@ -98,7 +107,7 @@ mod tests {
 
     #[test]
     fn nothing_is_an_empty_section() {
-        for format in [Format::Yaml, Format::Toml, Format::Json] {
+        for format in [Format::Yaml, Format::Toml, Format::Json, Format::Json5] {
             for text in ["", "\n \n", "\u{feff}", "# all\n# commented out\n"] {
                 assert_eq!(format.read(text), Ok(Map::new()), "{format:?} {text:?}");
             }
@@ -117,6 +126,7 @@ mod tests {
             (Format::Yaml, "a: [1\nb: 2", "illegal placement of ':' indicator at byte 7 line 2 column 2"),
             (Format::Yaml, "- 1", "invalid type: sequence, expected a map"),
             (Format::Toml, "a = 1\na = 2", "TOML parse error at line 2, column 1: duplicate key"),
+            (Format::Json5, "{a: 1", "EOF parsing object at line 1 column 1"),
             (Format::Json, "{\"a\": 1", "EOF while parsing an object at line 1 column 7"),
         ] {
             assert_eq!(format.read(text).unwrap_err(), expected);

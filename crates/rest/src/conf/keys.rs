@@ -36,10 +36,15 @@ impl Section {
         })
     }
 
-    /// Splits what a file says into keys, as this configuration spells them, and values: as deep as keys are known.
-    pub(super) fn settings(&self, given: Map<String, Value>) -> Result<Vec<(Vec<String>, Value)>, KeyError> {
+    /// Splits what a file says into keys, as this configuration spells them, and values: as deep as keys are known. Of a key
+    /// that is not known `unknown` makes an error or nothing.
+    pub(super) fn settings(
+        &self,
+        given: Map<String, Value>,
+        mut unknown: impl FnMut(KeyError) -> Result<(), KeyError>,
+    ) -> Result<Vec<(Vec<String>, Value)>, KeyError> {
         let mut settings = Vec::new();
-        self.collect(given, &mut Vec::new(), &mut settings)?;
+        self.collect(given, &mut Vec::new(), &mut settings, &mut unknown)?;
         Ok(settings)
     }
 
@@ -48,16 +53,25 @@ impl Section {
         given: Map<String, Value>,
         path: &mut Vec<String>,
         settings: &mut Vec<(Vec<String>, Value)>,
+        unknown: &mut impl FnMut(KeyError) -> Result<(), KeyError>,
     ) -> Result<(), KeyError> {
         let mut seen = BTreeMap::new();
         for (spelling, value) in given {
-            let (name, known) = self.get(&spelling, path)?;
+            let (name, known) = match self.get(&spelling, path) {
+                Ok(found) => found,
+                Err(error) => {
+                    unknown(error)?;
+                    continue;
+                }
+            };
             if let Some(other) = seen.insert(name, spelling.clone()) {
-                return Err(KeyError::Twice { first: full(path, &other), second: full(path, &spelling) });
+                return Err(KeyError::Twice { first: below(path, &other), second: below(path, &spelling) });
             }
             path.push(name.to_owned());
             match (known, value) {
-                (Known::Section(section), Value::Object(inner)) => section.collect(inner, path, settings)?,
+                (Known::Section(section), Value::Object(inner)) => {
+                    section.collect(inner, path, settings, unknown)?;
+                }
                 (_, value) => settings.push((path.clone(), value)),
             }
             path.pop();
@@ -75,7 +89,7 @@ impl Section {
                 Some(Known::Section(section)) => section.get(part, &path)?,
                 Some(Known::Map) => (part.as_str(), &Known::Map),
                 Some(Known::Any) => {
-                    return Err(KeyError::Below { whole: path.join(".") });
+                    return Err(KeyError::Below { whole: path });
                 }
                 Some(Known::Leaf) => return Err(KeyError::none(&path, part)),
             };
@@ -98,7 +112,7 @@ impl Section {
             .filter(|(distance, _)| distance * 2 <= folded.chars().count())
             .min();
         Err(KeyError::Unknown {
-            key: full(path, key),
+            key: below(path, key),
             nearest: nearest.map(|(_, name)| full(path, name)),
             allowed: self.0.values().map(|(name, _)| full(path, name)).collect(),
         })
@@ -109,17 +123,24 @@ impl Section {
 #[derive(Debug)]
 pub(super) enum KeyError {
     /// There is none such.
-    Unknown { key: String, nearest: Option<String>, allowed: Vec<String> },
+    Unknown { key: Vec<String>, nearest: Option<String>, allowed: Vec<String> },
     /// It is there in two spellings.
-    Twice { first: String, second: String },
+    Twice { first: Vec<String>, second: Vec<String> },
     /// It is inside of something that only a whole value can make appear.
-    Below { whole: String },
+    Below { whole: Vec<String> },
 }
 
 impl KeyError {
     /// There is no such key, nor any other here.
     fn none(path: &[String], key: &str) -> Self {
-        Self::Unknown { key: full(path, key), nearest: None, allowed: Vec::new() }
+        Self::Unknown { key: below(path, key), nearest: None, allowed: Vec::new() }
+    }
+
+    /// The key that it is about, as it is spelled.
+    pub(super) fn key(&self) -> &[String] {
+        match self {
+            Self::Unknown { key, .. } | Self::Twice { second: key, .. } | Self::Below { whole: key } => key,
+        }
     }
 }
 
@@ -127,14 +148,20 @@ impl fmt::Display for KeyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unknown { key, nearest: Some(nearest), .. } => {
+                let key = key.join(".");
                 write!(f, "unknown key {key}, did you mean {nearest}?")
             }
-            Self::Unknown { key, allowed, .. } if allowed.is_empty() => write!(f, "unknown key {key}"),
-            Self::Unknown { key, allowed, .. } => {
-                write!(f, "unknown key {key}, allowed are {}", allowed.join(", "))
+            Self::Unknown { key, allowed, .. } if allowed.is_empty() => {
+                write!(f, "unknown key {}", key.join("."))
             }
-            Self::Twice { first, second } => write!(f, "{first} and {second} are the same key"),
+            Self::Unknown { key, allowed, .. } => {
+                write!(f, "unknown key {}, allowed are {}", key.join("."), allowed.join(", "))
+            }
+            Self::Twice { first, second } => {
+                write!(f, "{} and {} are the same key", first.join("."), second.join("."))
+            }
             Self::Below { whole } => {
+                let whole = whole.join(".");
                 write!(f, "{whole} is not there by default, so that it can only be set as a whole, as JSON")
             }
         }
@@ -142,14 +169,18 @@ impl fmt::Display for KeyError {
 }
 
 /// A key with the path to it.
-fn full(path: &[String], key: &str) -> String {
+fn below(path: &[String], key: &str) -> Vec<String> {
     let mut parts = path.to_vec();
     parts.push(key.to_owned());
-    parts.join(".")
+    parts
+}
+
+fn full(path: &[String], key: &str) -> String {
+    below(path, key).join(".")
 }
 
 /// What is left of a key when spelling does not matter: `MaxConns`, `maxconns`, `max_conns` and `max-conns` are one.
-fn fold(key: &str) -> String {
+pub(super) fn fold(key: &str) -> String {
     key.chars().filter(|c| !matches!(c, '_' | '-')).flat_map(char::to_lowercase).collect()
 }
 

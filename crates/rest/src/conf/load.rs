@@ -2,13 +2,15 @@
 
 use std::collections::HashMap;
 use std::fs;
+use std::io::{self, Read};
 use std::path::Path;
 
 use serde::de::DeserializeOwned;
 use serde::ser::Serialize;
 
 use super::environment::variables;
-use super::layers::Layers;
+use super::layers::{File, Layers};
+use super::outline::Outline;
 use super::{ConfError, Format};
 
 /// Loads a configuration from a file, whose extension tells its [format](Format), and the environment.
@@ -20,6 +22,11 @@ use super::{ConfError, Format};
 /// - **The environment** goes before the file: `ZEROXIDE__PORT=4000`, `ZEROXIDE__SHUTDOWN__WAIT_TIME=10s`. An unknown
 ///   variable that begins with `ZEROXIDE__` is an error, an empty one is as good as none. A value that is not taken as text
 ///   is read as JSON: `4000`, `true`, `["a", "b"]`.
+/// - **Inside of values** `${NAME}` is a variable of the environment, and `${NAME:-default}` one that may be missing or empty;
+///   `$${` stands for `${`. A variable that is missing is an error. It is the value that is changed, after the file is parsed:
+///   what a variable says cannot add keys. In YAML's and TOML's terms it is text, so `{Port: "${PORT}"}` has quotes; a field
+///   that does not take text gets what the text is as JSON.
+/// - **A file** has at most 1 MiB, 64 sections in one another, and 100000 values once YAML's aliases stand for what they mean.
 ///
 /// # What `C` should look like
 ///
@@ -71,7 +78,7 @@ where
 /// assert_eq!(conf, RestConf { port: 3333, ..RestConf::default() });
 ///
 /// let error = parse::<RestConf>("Prot: 3333", Format::Yaml).unwrap_err();
-/// assert_eq!(error.to_string(), "yaml text: unknown key Prot, did you mean Port?");
+/// assert_eq!(error.to_string(), "yaml text:1: unknown key Prot, did you mean Port?");
 /// ```
 pub fn parse<C>(text: &str, format: Format) -> Result<C, ConfError>
 where
@@ -94,6 +101,7 @@ where
 pub struct Loader {
     /// Instead of the process's.
     environment: Option<HashMap<String, String>>,
+    is_lenient: bool,
 }
 
 impl Loader {
@@ -113,6 +121,22 @@ impl Loader {
         self
     }
 
+    /// Leaves out keys and variables that are not known, with a line in the log for each, as a file may be one that other
+    /// programs read too.
+    ///
+    /// ```
+    /// use rest::RestConf;
+    /// use rest::conf::{Format, Loader};
+    ///
+    /// let text = "{Port: 3333, DataSource: root@tcp}";
+    /// assert!(Loader::new().parse::<RestConf>(text, Format::Yaml).is_err());
+    /// assert!(Loader::new().allow_unknown_keys().parse::<RestConf>(text, Format::Yaml).is_ok());
+    /// ```
+    pub fn allow_unknown_keys(mut self) -> Self {
+        self.is_lenient = true;
+        self
+    }
+
     /// Loads a configuration from a file; see [`load`].
     ///
     /// # Errors
@@ -127,8 +151,7 @@ impl Loader {
         let Some(format) = Format::of(path) else {
             return Err(ConfError::new("unrecognized file type", origin));
         };
-        let text = fs::read_to_string(path)
-            .map_err(|error| ConfError::new(origin.clone(), format!("cannot be read: {error}")))?;
+        let text = read(path).map_err(|error| ConfError::new(&origin, format!("cannot be read: {error}")))?;
         self.build(&text, format, &origin)
     }
 
@@ -149,8 +172,33 @@ impl Loader {
         C: Default + DeserializeOwned + Serialize,
     {
         let mut layers = Layers::over(&C::default())?;
-        layers.add_file(origin, format.read(text).map_err(|reason| ConfError::new(origin, reason))?)?;
-        layers.add_variables::<C>(variables(self.environment.clone())?)?;
+        let in_text = |reason| ConfError::new(origin, reason);
+        let outline = Outline::of(format, text).map_err(in_text)?;
+        let given = format.read(text).map_err(in_text)?;
+        let (is_yaml, is_lenient) = (format == Format::Yaml, self.is_lenient);
+        layers.add_file::<C>(File { origin, given, outline, is_yaml, is_lenient }, |name| {
+            self.variable(name)
+        })?;
+        layers.add_variables::<C>(variables(self.environment.clone())?, is_lenient)?;
         layers.build(origin)
     }
+
+    fn variable(&self, name: &str) -> Option<String> {
+        match &self.environment {
+            Some(environment) => environment.get(name).cloned(),
+            None => std::env::var(name).ok(),
+        }
+    }
 }
+
+/// Reads a whole file, if it is not larger than a configuration ever is.
+fn read(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    fs::File::open(path)?.take(MAX_BYTES + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > MAX_BYTES {
+        return Err(io::Error::other("it is larger than 1 MiB"));
+    }
+    Ok(text)
+}
+
+const MAX_BYTES: u64 = 1 << 20;

@@ -25,7 +25,7 @@
 //! assert_eq!((conf.rest.port, conf.rest.timeout.as_secs(), conf.room.max_members), (3333, 5, 50));
 //!
 //! let error = conf::parse::<ChatConf>("Room: {MaxMembers: 501}", Format::Yaml).map(drop).unwrap_err();
-//! assert_eq!(error.to_string(), "yaml text: Room.MaxMembers: 501 is out of range, allowed 0 to 500");
+//! assert_eq!(error.to_string(), "yaml text:1: Room.MaxMembers: 501 is out of range, allowed 0 to 500");
 //! # Ok(())
 //! # }
 //! ```
@@ -35,8 +35,10 @@ mod dev_server;
 pub mod duration;
 mod environment;
 mod error;
+mod expand;
 mod format;
 mod keys;
+mod outline;
 mod layers;
 mod load;
 mod log;

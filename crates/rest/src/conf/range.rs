@@ -22,8 +22,8 @@
 //!
 //! let load = |text| conf::parse::<PoolConf>(text, Format::Yaml).map(drop).map_err(|error| error.to_string());
 //! assert_eq!(load("{workers: 8, patience: 5s}"), Ok(()));
-//! assert_eq!(load("workers: 65").unwrap_err(), "yaml text: workers: 65 is out of range, allowed 1 to 64");
-//! assert_eq!(load("patience: 2m").unwrap_err(), "yaml text: patience: 2m is out of range, allowed 100ms to 1m");
+//! assert_eq!(load("workers: 65").unwrap_err(), "yaml text:1: workers: 65 is out of range, allowed 1 to 64");
+//! assert_eq!(load("patience: 2m").unwrap_err(), "yaml text:1: patience: 2m is out of range, allowed 100ms to 1m");
 //! ```
 
 use std::fmt;

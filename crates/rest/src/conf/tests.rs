@@ -9,7 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use super::*;
 
+mod anything;
 mod mistakes;
+mod variables;
 
 /// A program's configuration with everything in it that makes loading hard.
 #[derive(Debug, Default, Deserialize, PartialEq, Serialize)]
@@ -158,8 +160,28 @@ fn any_spelling_of_a_key_will_do_but_only_one() {
 
     assert_eq!(
         chat("Shutdown: {wait_time: 1s, WaitTime: 2s}").unwrap_err(),
-        "yaml text: Shutdown.WaitTime and Shutdown.wait_time are the same key"
+        "yaml text:1: Shutdown.WaitTime and Shutdown.wait_time are the same key"
     );
+}
+
+#[test]
+fn yes_and_no_are_booleans_in_yaml_as_go_zero_reads_it() {
+    let conf = chat("{Middlewares: {Log: no, Trace: Yes, Breaker: off, Timeout: ON}, Motd: yes}").unwrap();
+
+    let on = &conf.rest.middlewares;
+    assert_eq!((on.log, on.trace, on.breaker, on.timeout), (false, true, false, true));
+    assert_eq!(conf.motd.unwrap(), "yes", "a text stays one");
+}
+
+#[test]
+fn unknown_keys_may_be_left_out() {
+    let loader = Loader::new().environment([("ZEROXIDE__OTHER", "1"), ("ZEROXIDE__PORT", "4000")]);
+    let yaml = "{DataSource: root, Hub: {Other: {Deep: 1}, LogLength: 7}, Prot: 1}";
+
+    assert!(loader.parse::<ChatConf>(yaml, Format::Yaml).is_err());
+    let conf: ChatConf = loader.allow_unknown_keys().parse(yaml, Format::Yaml).unwrap();
+
+    assert_eq!((conf.rest.port, conf.hub.log_length), (4000, 7));
 }
 
 #[test]
@@ -230,6 +252,7 @@ fn a_file_is_read_by_its_extension() {
         ("a.YAML", "Port: 4000"),
         ("a.toml", "Port = 4000"),
         ("a.json", "{\"Port\": 4000}"),
+        ("a.json5", "{Port: 4000,} // for now"),
     ] {
         let file = TempFile::new(name, text);
         assert_eq!(none.load::<RestConf>(&file.0).unwrap().port, 4000, "{name}");

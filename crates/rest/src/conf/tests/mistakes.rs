@@ -14,7 +14,7 @@ fn an_unknown_key_is_an_error_that_helps() {
         ),
         ("Hub: {Port: 1}", "unknown key Hub.Port, allowed are Hub.Deep, Hub.LogLength, Hub.MaxAge"),
     ] {
-        assert_eq!(chat(yaml).unwrap_err(), format!("yaml text: {expected}"));
+        assert_eq!(chat(yaml).unwrap_err(), format!("yaml text:1: {expected}"));
     }
 }
 
@@ -36,7 +36,9 @@ fn a_wrong_value_is_an_error_that_names_its_key_even_through_flatten() {
             "Timeout: soon",
             "Timeout: expected a duration, such as \"3s\" or 3000 for milliseconds, found string \"soon\"",
         ),
-        ("Middlewares: {Log: yes}", "Middlewares.Log: expected a boolean, found string \"yes\""),
+        ("Middlewares: {Log: yep}", "Middlewares.Log: expected a boolean, found string \"yep\""),
+        ("Log: {Mode: stdout}", "Log.Mode: unknown variant stdout, expected one of console, file, volume"),
+        ("Telemetry: {Sampler: 1.5}", "Telemetry.Sampler: 1.5 is out of range, allowed 0 to 1"),
         ("Shutdown:", "Shutdown: expected a section, found nothing"),
         ("Shutdown: 5", "Shutdown: expected a section, found integer 5"),
         ("Hub: {LogLength: 0}", "Hub.LogLength: 0 is out of range, allowed 1 to 4096"),
@@ -51,7 +53,34 @@ fn a_wrong_value_is_an_error_that_names_its_key_even_through_flatten() {
         ("CpuThreshold: 1000", "CpuThreshold: 1000 is out of range, allowed 0 to 999"),
         ("CertFile: [a]", "CertFile: expected a path, found a list"),
     ] {
-        assert_eq!(chat(yaml).unwrap_err(), format!("yaml text: {expected}"), "{yaml}");
+        assert_eq!(chat(yaml).unwrap_err(), format!("yaml text:1: {expected}"), "{yaml}");
+    }
+}
+
+#[test]
+fn a_mistake_has_its_line() {
+    let yaml = "Name: chat\nShutdown:\n  WrapUpTime: 1s\n  WaitTme: 1s\nPort: 1\n";
+    assert_eq!(
+        chat(yaml).unwrap_err(),
+        "yaml text:4: unknown key Shutdown.WaitTme, did you mean Shutdown.WaitTime?"
+    );
+    let parse = |text, format| parse::<RestConf>(text, format).map(drop).unwrap_err().to_string();
+    for (text, format, expected) in [
+        (
+            "# chat\n[Shutdown]\nWrapUpTime = '1s'\nwait_time = 'soon'\n",
+            Format::Toml,
+            "toml text:4: Shutdown.WaitTime: expected a duration",
+        ),
+        (
+            "{\n\"Name\": \"a\",\n\"Port\": 70000}",
+            Format::Json,
+            "json text:3: Port: 70000 is out of range, allowed 0 to 65535",
+        ),
+        ("{\n// the port\nPrt: 1}", Format::Json5, "json5 text:3: unknown key Prt, did you mean Port?"),
+        ("Port: 1\nport: 2\n", Format::Yaml, "yaml text:2: Port and port are the same key"),
+    ] {
+        let error = parse(text, format);
+        assert!(error.starts_with(expected), "{error}");
     }
 }
 
