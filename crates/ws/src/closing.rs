@@ -9,15 +9,14 @@ use crate::reader::Inbound;
 
 /// Closes a connection, RFC 6455 section 7: what is queued, our close, the peer's close, then the end of the stream.
 ///
-/// What is not done `within` the time is left out. The connection is gone afterwards, wherever its writer is. Where the
-/// peer closed first its echo goes out instead of `frame`.
-pub(crate) async fn close(inbound: &mut Inbound, frame: &CloseFrame, within: Duration) {
+/// What is not done `within` the time is left out; returns whether that is nothing. The connection is gone afterwards,
+/// wherever its writer is. Where the peer closed first its echo goes out instead of `frame`.
+pub(crate) async fn close(inbound: &mut Inbound, frame: &CloseFrame, within: Duration) -> bool {
     let outbox = inbound.outbox().clone();
     outbox.close(frame);
-    if !matches!(timeout(within, farewell(inbound, &outbox)).await, Ok(Ok(()))) {
-        tracing::debug!("the connection is cut");
-    }
+    let is_clean = matches!(timeout(within, farewell(inbound, &outbox)).await, Ok(Ok(())));
     outbox.cut();
+    is_clean
 }
 
 async fn farewell(inbound: &mut Inbound, outbox: &Outbox) -> io::Result<()> {

@@ -21,10 +21,33 @@ pub struct WsConf {
     /// lets one more in, and time does: as many as this in 10 s. One too many closes with 1008. 16 to 1 Mi; default 1024.
     #[serde(with = "range::Integer::<16, 1_048_576>")]
     pub max_overhead_frames: usize,
+    /// How many messages a second a client may send, over time; at once it may send [`MaxMessageBurst`](Self::max_message_burst).
+    /// One too many closes with 1008. What has gathered while a handler was busy counts as sent at once. 0, the default, is
+    /// no limit: then TCP alone slows down a client that talks faster than the handler listens. 0 to 1 Mi.
+    #[serde(with = "range::Integer::<0, 1_048_576>")]
+    pub max_message_rate: u32,
+    /// How many messages may come in at once where [`MaxMessageRate`](Self::max_message_rate) is set. 1 to 1 Mi; default 100.
+    #[serde(with = "range::Integer::<1, 1_048_576>")]
+    pub max_message_burst: u32,
+    /// How long the first message may take, from the handshake on; then it is closed with 1008. For a route whose clients
+    /// have to say first who they are. 0, the default, is for ever. 0 to 1 h.
+    #[serde(with = "range::Millis::<0, 3_600_000>")]
+    pub first_message_timeout: Duration,
+    /// How long there may be no message either way; then it is closed with 3008. Pings and pongs are none. Where the last one
+    /// was ours, it may be noticed later, by once this time at most. 0, the default, is for ever. 0 to 1 day.
+    #[serde(with = "range::Millis::<0, 86_400_000>")]
+    pub idle_timeout: Duration,
+    /// How long a connection lives; then it is closed with 1012, which tells the client to come back. Each lives for nine
+    /// tenths of it to all of it, at random, so that they do not all come back at once. 0, the default, is for ever. 0 to 30
+    /// days.
+    #[serde(with = "range::Millis::<0, 2_592_000_000>")]
+    pub max_lifetime: Duration,
     /// How long a message, or a frame, may take from its first byte to its last; for a long one the time begins anew with
     /// each 64 KiB that have come in. Then it is closed with 1008. 100 ms to 1 h; default 30 s.
     #[serde(with = "range::Millis::<100, 3_600_000>")]
     pub message_timeout: Duration,
+    /// How soon a peer is noticed that is gone. Default: `Default`, by the next two alone.
+    pub preset: Preset,
     /// How long nothing may come in before a ping goes out. 100 ms to 1 h; default 20 s.
     #[serde(with = "range::Millis::<100, 3_600_000>")]
     pub ping_interval: Duration,
@@ -43,6 +66,18 @@ pub struct WsConf {
     pub close_timeout: Duration,
     /// Whether and how messages are compressed.
     pub compression: Compression,
+}
+
+/// How soon a peer is noticed that is gone, by a name.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
+pub enum Preset {
+    /// Within [`PingInterval`](WsConf::ping_interval) and [`PongTimeout`](WsConf::pong_timeout): 30 s by default.
+    #[default]
+    #[serde(alias = "default")]
+    Default,
+    /// Within 5 s: `PingInterval` counts as 3 s at most, and `PongTimeout` as 2 s.
+    #[serde(alias = "quick")]
+    Quick,
 }
 
 /// permessage-deflate, RFC 7692.
@@ -73,6 +108,25 @@ pub struct Compression {
     pub client_context_takeover: bool,
 }
 
+impl WsConf {
+    /// The defaults, but for a peer that is gone: it is noticed within 5 s instead of 30 s, at the price of more pings. In a
+    /// config, `Preset: Quick`.
+    pub fn quick() -> Self {
+        Self { preset: Preset::Quick, ..Self::default() }
+    }
+
+    /// The interval and the timeout of pings, as the preset has them.
+    pub(crate) fn heartbeat(&self) -> (Duration, Duration) {
+        match self.preset {
+            Preset::Default => (self.ping_interval, self.pong_timeout),
+            Preset::Quick => (
+                self.ping_interval.min(Duration::from_secs(3)),
+                self.pong_timeout.min(Duration::from_secs(2)),
+            ),
+        }
+    }
+}
+
 impl Default for Compression {
     fn default() -> Self {
         Self {
@@ -92,7 +146,13 @@ impl Default for WsConf {
             max_message_bytes: 64 * 1024,
             max_fragments: 128 * 1024,
             max_overhead_frames: 1024,
+            max_message_rate: 0,
+            max_message_burst: 100,
+            first_message_timeout: Duration::ZERO,
+            idle_timeout: Duration::ZERO,
+            max_lifetime: Duration::ZERO,
             message_timeout: Duration::from_secs(30),
+            preset: Preset::Default,
             ping_interval: Duration::from_secs(20),
             pong_timeout: Duration::from_secs(10),
             write_timeout: Duration::from_secs(10),

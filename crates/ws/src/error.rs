@@ -7,6 +7,7 @@ use tokio_tungstenite::tungstenite;
 use tokio_tungstenite::tungstenite::error::{CapacityError, ProtocolError};
 
 use crate::close::{CloseCode, CloseFrame};
+use crate::end::End;
 
 /// Why a socket ended, other than by the peer's orderly close.
 ///
@@ -28,12 +29,16 @@ pub(crate) enum Kind {
     TooBig(usize),
     /// The peer sent more frames than anybody needs.
     Flood(&'static str),
-    /// A message that had begun did not go on for so long.
-    MessageTimeout(Duration),
-    /// The peer took no byte for so long.
-    WriteStall(Duration),
-    /// The peer did not answer a ping for so long.
-    PongTimeout(Duration),
+    /// The peer sent more messages than so many a second.
+    Rate(u32),
+    /// Something that [`End`] names took so long.
+    Timeout(End, Duration),
+    /// The connection has lived for its time.
+    Aged,
+    /// The hub gave the client up.
+    TooSlow(String),
+    /// The hub was closed.
+    HubClosed(&'static str),
     /// The engine stops.
     Stopping,
     /// The socket is closed already.
@@ -42,6 +47,8 @@ pub(crate) enum Kind {
     Ended(CloseFrame),
     /// What is connected to the socket failed.
     Peer(Box<dyn StdError + Send + Sync>),
+    /// The handler panicked.
+    Panicked,
 }
 
 impl Error {
@@ -55,15 +62,15 @@ impl Error {
         matches!(*self.0, Kind::Lost(_) | Kind::Closed)
     }
 
-    /// Whether the peer was given up: it answered no ping, took no byte, or did not finish a message, in time.
+    /// Whether the peer was given up: it answered no ping, took no byte, did not finish a message or say anything, in time.
     pub fn is_timeout(&self) -> bool {
-        matches!(*self.0, Kind::WriteStall(_) | Kind::PongTimeout(_) | Kind::MessageTimeout(_))
+        matches!(*self.0, Kind::Timeout(..))
     }
 
     /// Whether the peer did what it must not: broke the protocol, sent invalid UTF-8 or compressed data, or too much.
     pub fn is_protocol(&self) -> bool {
-        use Kind::{Deflate, Flood, Protocol, TooBig, Utf8};
-        matches!(*self.0, Protocol(_) | Utf8 | Deflate | TooBig(_) | Flood(_))
+        use Kind::{Deflate, Flood, Protocol, Rate, TooBig, Utf8};
+        matches!(*self.0, Protocol(_) | Utf8 | Deflate | TooBig(_) | Flood(_) | Rate(_))
     }
 
     /// Whether the engine is stopping.
@@ -71,23 +78,36 @@ impl Error {
         matches!(*self.0, Kind::Stopping)
     }
 
+    /// Which of the ways to end it is.
+    pub fn end(&self) -> End {
+        match *self.0 {
+            Kind::Lost(_) => End::Lost,
+            Kind::Protocol(_) => End::ProtocolError,
+            Kind::Utf8 => End::InvalidUtf8,
+            Kind::Deflate => End::InvalidDeflate,
+            Kind::TooBig(_) => End::TooBig,
+            Kind::Flood(_) => End::Flood,
+            Kind::Rate(_) => End::MessageRate,
+            Kind::Timeout(end, _) => end,
+            Kind::Aged => End::MaxLifetime,
+            Kind::TooSlow(_) => End::TooSlow,
+            Kind::HubClosed(_) => End::HubClosed,
+            Kind::Stopping => End::Stopping,
+            Kind::Closed => End::PeerClosed,
+            Kind::Ended(_) => End::HandlerClosed,
+            Kind::Peer(_) => End::HandlerFailed,
+            Kind::Panicked => End::HandlerPanicked,
+        }
+    }
+
     /// What the peer is told; `None` when it cannot be told anything.
     pub fn close_frame(&self) -> Option<CloseFrame> {
-        let frame = match &*self.0 {
-            Kind::Lost(_) | Kind::Closed | Kind::WriteStall(_) => return None,
-            Kind::Protocol(reason) => CloseFrame::new(CloseCode::PROTOCOL_ERROR, reason),
-            Kind::Utf8 | Kind::Deflate => CloseFrame::new(CloseCode::INVALID_PAYLOAD, self.to_string()),
-            Kind::TooBig(_) => CloseFrame::new(CloseCode::MESSAGE_TOO_BIG, self.to_string()),
-            Kind::Flood(_) | Kind::MessageTimeout(_) => {
-                CloseFrame::new(CloseCode::POLICY_VIOLATION, self.to_string())
-            }
-            Kind::PongTimeout(_) => CloseFrame::new(CloseCode::TIMEOUT, self.to_string()),
-            Kind::Stopping => CloseFrame::new(CloseCode::GOING_AWAY, self.to_string()),
-            Kind::Ended(frame) => frame.clone(),
+        match &*self.0 {
+            Kind::Ended(frame) => Some(frame.clone()),
             // What failed is for the log; the peer is not told.
-            Kind::Peer(_) => CloseFrame::new(CloseCode::INTERNAL_ERROR, ""),
-        };
-        Some(frame)
+            Kind::Peer(_) | Kind::Panicked => Some(CloseFrame::new(CloseCode::INTERNAL_ERROR, "")),
+            _ => Some(CloseFrame::new(self.end().code()?, self.to_string())),
+        }
     }
 
     pub(crate) fn kind(&self) -> &Kind {
@@ -97,21 +117,20 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let reason = self.end().reason();
         match &*self.0 {
             Kind::Lost(None) => f.write_str("the peer went without a close"),
             Kind::Lost(Some(_)) => f.write_str("the connection broke"),
-            Kind::Protocol(reason) => f.write_str(reason),
-            Kind::Utf8 => f.write_str("text is not valid UTF-8"),
-            Kind::Deflate => f.write_str("compressed data cannot be inflated"),
-            Kind::TooBig(limit) => write!(f, "message is larger than {limit} bytes"),
-            Kind::Flood(reason) => f.write_str(reason),
-            Kind::MessageTimeout(time) => write!(f, "a message did not go on within {time:?}"),
-            Kind::WriteStall(time) => write!(f, "no byte was taken within {time:?}"),
-            Kind::PongTimeout(time) => write!(f, "no answer to a ping within {time:?}"),
-            Kind::Stopping => f.write_str("the server is stopping"),
+            Kind::Protocol(reason) | Kind::TooSlow(reason) => f.write_str(reason),
+            Kind::Flood(reason) | Kind::HubClosed(reason) => f.write_str(reason),
+            Kind::TooBig(limit) => f.write_str(&reason.replace('…', &limit.to_string())),
+            Kind::Rate(limit) => f.write_str(&reason.replace('…', &limit.to_string())),
+            Kind::Timeout(_, time) => f.write_str(&reason.replace('…', &format!("{time:?}"))),
+            Kind::Utf8 | Kind::Deflate | Kind::Aged | Kind::Stopping => f.write_str(reason),
             Kind::Closed => f.write_str("the socket is closed"),
             Kind::Ended(frame) => write!(f, "ended with {frame}"),
             Kind::Peer(_) => f.write_str("what the socket is connected to failed"),
+            Kind::Panicked => f.write_str("the handler panicked"),
         }
     }
 }

@@ -10,6 +10,9 @@ pub(crate) struct Heartbeat {
     last_seen: Instant,
     /// When the ping went out that nothing has come in since.
     pinged: Option<Instant>,
+    /// How many pings went out, and when the last one did, until it is answered.
+    pings: u32,
+    awaited: Option<Instant>,
 }
 
 /// What to do about a silent peer.
@@ -17,15 +20,22 @@ pub(crate) struct Heartbeat {
 pub(crate) enum Beat {
     /// Nothing before then.
     Wait(Instant),
-    /// Ping it, then wait.
-    Ping(Instant),
+    /// Ping it with this payload, then wait.
+    Ping([u8; 4], Instant),
     /// It is gone.
     Dead,
 }
 
 impl Heartbeat {
     pub(crate) fn new(interval: Duration, timeout: Duration, now: Instant) -> Self {
-        Self { interval: interval.min(FOREVER), timeout: timeout.min(FOREVER), last_seen: now, pinged: None }
+        Self {
+            interval: interval.min(FOREVER),
+            timeout: timeout.min(FOREVER),
+            last_seen: now,
+            pinged: None,
+            pings: 0,
+            awaited: None,
+        }
     }
 
     /// When to check next.
@@ -53,7 +63,15 @@ impl Heartbeat {
             return Beat::Dead;
         }
         self.pinged = Some(now);
-        Beat::Ping(now + self.timeout)
+        self.awaited = Some(now);
+        self.pings = self.pings.wrapping_add(1);
+        Beat::Ping(self.pings.to_be_bytes(), now + self.timeout)
+    }
+
+    /// How long the last ping took to be answered by this pong, if it is the answer. Clients may send pongs unasked.
+    pub(crate) fn answered(&mut self, pong: &[u8], now: Instant) -> Option<Duration> {
+        let begin = self.awaited.take_if(|_| pong == self.pings.to_be_bytes())?;
+        Some(now.saturating_duration_since(begin))
     }
 }
 
@@ -77,7 +95,7 @@ mod tests {
         let (mut heartbeat, start) = start();
         let pinged = start + INTERVAL;
         assert_eq!(heartbeat.check(start), Beat::Wait(pinged));
-        assert_eq!(heartbeat.check(pinged), Beat::Ping(pinged + TIMEOUT));
+        assert_eq!(heartbeat.check(pinged), Beat::Ping([0, 0, 0, 1], pinged + TIMEOUT));
         assert_eq!(heartbeat.check(pinged + TIMEOUT / 2), Beat::Wait(pinged + TIMEOUT));
         assert_eq!(heartbeat.check(pinged + TIMEOUT), Beat::Dead);
     }
@@ -93,9 +111,20 @@ mod tests {
     }
 
     #[test]
+    fn the_round_trip_is_from_a_ping_to_its_own_pong() {
+        let (mut heartbeat, start) = start();
+        let pinged = start + INTERVAL;
+        heartbeat.check(pinged);
+        let later = pinged + Duration::from_millis(40);
+        assert_eq!(heartbeat.answered(b"", later), None, "nobody asked for that one");
+        assert_eq!(heartbeat.answered(&[0, 0, 0, 1], later), Some(Duration::from_millis(40)));
+        assert_eq!(heartbeat.answered(&[0, 0, 0, 1], later), None, "it was answered before");
+    }
+
+    #[test]
     fn a_handler_that_was_busy_for_an_hour_pings_before_it_gives_up() {
         let (mut heartbeat, start) = start();
         let later = start + Duration::from_secs(3600);
-        assert_eq!(heartbeat.check(later), Beat::Ping(later + TIMEOUT));
+        assert_eq!(heartbeat.check(later), Beat::Ping([0, 0, 0, 1], later + TIMEOUT));
     }
 }

@@ -2,9 +2,10 @@ use std::collections::VecDeque;
 use std::io;
 use std::mem;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::task::AtomicWaker;
@@ -26,6 +27,8 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Transport for T {}
 const MAX_BATCH_BYTES: usize = 64 * 1024;
 pub(crate) const MAX_BATCH_MESSAGES: usize = 64;
 
+const NO_RTT: u64 = u64::MAX;
+
 /// How many pongs go out together at most.
 const MAX_PONGS: usize = 16;
 
@@ -39,8 +42,10 @@ pub(crate) struct Outbox {
     wakers: Arc<Wakers>,
     /// `wakers` as the socket sees them.
     waker: Waker,
-    /// Whether the engine has asked the socket to end.
+    /// Whether the engine has asked the socket to end, and its reader has not said so yet.
     stopping: AtomicBool,
+    /// In microseconds, [`NO_RTT`] before the first.
+    rtt: AtomicU64,
     /// Where compression was agreed on.
     deflater: Option<Deflater>,
 }
@@ -52,7 +57,7 @@ struct State {
     batch: Batch,
     /// Messages that are not in a batch yet.
     queue: VecDeque<Bytes>,
-    ping: Option<Bytes>,
+    ping: Option<[u8; 4]>,
     /// Those that go out together; see [`State::pong`].
     pongs: VecDeque<Bytes>,
     close: Option<Bytes>,
@@ -97,7 +102,8 @@ impl Outbox {
             resumed: 0,
         };
         let waker = wakers.clone().into();
-        Self { state: Mutex::new(state), wakers, waker, stopping: AtomicBool::new(false), deflater }
+        let (stopping, rtt) = (AtomicBool::new(false), AtomicU64::new(NO_RTT));
+        Self { state: Mutex::new(state), wakers, waker, stopping, rtt, deflater }
     }
 
     pub(crate) fn deflater(&self) -> Option<&Deflater> {
@@ -135,12 +141,24 @@ impl Outbox {
         true
     }
 
-    /// Queues a ping, unless one is queued already.
-    pub(crate) fn ping(&self) {
+    /// Queues a ping, in the place of one that is queued already.
+    pub(crate) fn ping(&self, payload: [u8; 4]) {
         let mut state = self.state();
         if !state.is_closed {
-            state.ping = Some(Bytes::from_static(b"\x89\0"));
+            state.ping = Some(payload);
         }
+    }
+
+    /// Notes how long a ping took to be answered.
+    pub(crate) fn set_rtt(&self, rtt: Duration) {
+        let micros = u64::try_from(rtt.as_micros()).unwrap_or(u64::MAX);
+        self.rtt.store(micros, Ordering::Relaxed);
+    }
+
+    /// How long the last ping took that was answered.
+    pub(crate) fn rtt(&self) -> Option<Duration> {
+        let micros = self.rtt.load(Ordering::Relaxed);
+        (micros != NO_RTT).then(|| Duration::from_micros(micros))
     }
 
     /// Takes over the control frames that tungstenite wants to send.
@@ -192,9 +210,11 @@ impl Outbox {
         self.state().sent
     }
 
-    /// How often the socket went on after it took nothing for a while, which only a peer that lives can make it do.
-    pub(crate) fn resumed(&self) -> u64 {
-        self.state().resumed
+    /// The same, and how often the socket went on after it took nothing for a while, which only a peer that lives can make
+    /// it do.
+    pub(crate) fn progress(&self) -> (Traffic, u64) {
+        let state = self.state();
+        (state.sent, state.resumed)
     }
 
     /// Ends the connection, whoever has a half of it: nothing can be read or written any more.
@@ -207,14 +227,15 @@ impl Outbox {
         self.waker.wake_by_ref();
     }
 
-    /// Asks the socket to end: its reader's next `recv` says so.
+    /// Asks the socket to end: its reader's next `recv` says so, once.
     pub(crate) fn stop(&self) {
         self.stopping.store(true, Ordering::Release);
         self.wakers.reader.wake();
     }
 
-    pub(crate) fn is_stopping(&self) -> bool {
-        self.stopping.load(Ordering::Acquire)
+    /// Whether the reader is to say that the engine stops.
+    pub(crate) fn take_stop(&self) -> bool {
+        self.stopping.load(Ordering::Acquire) && self.stopping.swap(false, Ordering::AcqRel)
     }
 
     /// Lets `cx` be woken by [`stop`](Self::stop), and by the socket while a flush of this side is pending.
@@ -317,7 +338,8 @@ impl State {
 
     /// Begins a batch with these messages, and the control frames that are due before them.
     fn begin(&mut self, messages: impl Iterator<Item = Bytes>) {
-        let control = mem::take(&mut self.pongs).into_iter().chain(self.ping.take());
+        let ping = self.ping.take().map(|[a, b, c, d]| Bytes::copy_from_slice(&[0x89, 4, a, b, c, d]));
+        let control = mem::take(&mut self.pongs).into_iter().chain(ping);
         control.for_each(|frame| self.batch.push(frame));
         for frame in messages {
             self.batch.push(frame);

@@ -6,9 +6,9 @@ use std::task::{Context, Poll, ready};
 use futures_util::FutureExt;
 use hub::{Client, Evicted, Outlet, Publisher};
 
-use crate::close::{CloseCode, CloseFrame};
+use crate::close::CloseFrame;
 use crate::deflate::Deflater;
-use crate::error::Error;
+use crate::error::{Error, Kind};
 use crate::message::Message;
 use crate::outbox::{MAX_BATCH_MESSAGES, Outbox};
 use crate::prepared::Prepared;
@@ -53,6 +53,7 @@ pub fn pump(
 /// - the hub evicts the client, as it is too slow: 1013 with the reason. This is noticed also while a write is stuck;
 /// - the hub is closed: 1001, after what was published before;
 /// - the engine stops: 1001, after what was published before;
+/// - it has lived for [`MaxLifetime`](crate::WsConf::max_lifetime): 1012, after what was published before;
 /// - [`inbound`](Self::inbound) refuses a message: what it says;
 /// - the socket fails: see [`Error`].
 ///
@@ -117,7 +118,7 @@ where
         end = read_pump(&mut reader, &outbox, publisher, inbound) => end,
         end = write_pump(&mut writer, &mut client) => end,
     };
-    if end.as_ref().is_err_and(Error::is_stopping) {
+    if matches!(end.as_ref().map_err(Error::kind), Err(Kind::Stopping | Kind::Aged)) {
         drain(&mut writer, &mut client).await?;
     }
     end
@@ -205,11 +206,11 @@ async fn drain(writer: &mut Writer, client: &mut Client<Prepared>) -> Result<(),
 }
 
 fn too_slow(evicted: Evicted) -> Error {
-    CloseFrame::new(CloseCode::TRY_AGAIN_LATER, evicted.to_string()).into()
+    Kind::TooSlow(evicted.to_string()).into()
 }
 
 fn hub_closed() -> Error {
-    CloseFrame::new(CloseCode::GOING_AWAY, "the hub is closed").into()
+    Kind::HubClosed("the hub is closed").into()
 }
 
 impl<F> fmt::Debug for Pump<F> {

@@ -2,6 +2,7 @@ use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use futures_util::{Stream, StreamExt};
 use tokio::sync::oneshot;
@@ -12,12 +13,15 @@ use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
 use crate::close::CloseFrame;
 use crate::conf::WsConf;
+use crate::end::End;
 use crate::error::{Error, Kind};
 use crate::gate::{Gate, READ_BUFFER};
 use crate::heartbeat::{Beat, Heartbeat};
 use crate::message::{Message, Text};
 use crate::outbox::{Outbox, Side, Traffic};
 use crate::patience::{Patience, Wait};
+use crate::rate::Rate;
+use crate::tenure::{Over, Tenure};
 
 /// The inbound half of a [`WebSocket`](crate::WebSocket).
 ///
@@ -33,20 +37,27 @@ pub struct Reader {
 pub(crate) struct Inbound {
     engine: WebSocketStream<Gate>,
     outbox: Arc<Outbox>,
-    conf: WsConf,
+    conf: Arc<WsConf>,
     heartbeat: Heartbeat,
     patience: Patience,
+    tenure: Tenure,
+    /// Where there is a limit to it.
+    rate: Option<Rate>,
     /// Signs of life that heartbeat and patience know of.
     noted: u64,
     timer: Pin<Box<Sleep>>,
     messages: u64,
     peer_close: Option<CloseFrame>,
-    end: End,
+    /// The first error that the handler was told, and what the peer is to be told.
+    failure: Option<Box<(End, Option<CloseFrame>)>>,
+    phase: Phase,
 }
 
 /// How far the inbound half is.
-enum End {
+enum Phase {
     Open,
+    /// Nothing more is received, though its close could be.
+    GivenUp,
     /// The peer has sent a close.
     Closed,
     /// The connection broke, or what came in cannot be understood.
@@ -58,14 +69,22 @@ impl Reader {
     ///
     /// # Errors
     ///
-    /// When the connection breaks, the peer breaks the protocol or a limit, answers no ping, or the engine
-    /// [stops](Error::is_stopping). After any but the last, further calls return `None`.
+    /// When the connection breaks, the peer breaks the protocol or a limit, answers no ping, or the connection has had its
+    /// time. Further calls then return `None`.
+    ///
+    /// When the engine [stops](Error::is_stopping), once: further calls receive what still comes in, for as long as the
+    /// engine waits.
     ///
     /// # Cancel safety
     ///
     /// Cancel safe: no message is lost.
     pub async fn recv(&mut self) -> Result<Option<Message>, Error> {
         std::future::poll_fn(|cx| self.poll_recv(cx)).await
+    }
+
+    /// How long the last ping took to be answered; `None` before the first.
+    pub fn rtt(&self) -> Option<Duration> {
+        self.inbound.as_ref().and_then(|inbound| inbound.outbox.rtt())
     }
 
     fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Message>, Error>> {
@@ -93,7 +112,7 @@ impl Reader {
 }
 
 impl Inbound {
-    pub(crate) async fn new(gate: Gate, outbox: Arc<Outbox>, conf: WsConf) -> Self {
+    pub(crate) async fn new(gate: Gate, outbox: Arc<Outbox>, conf: Arc<WsConf>) -> Self {
         let limits = WebSocketConfig::default()
             .read_buffer_size(READ_BUFFER)
             .write_buffer_size(0)
@@ -102,8 +121,12 @@ impl Inbound {
             .max_frame_size(Some(conf.max_message_bytes));
         let engine = WebSocketStream::from_raw_socket(gate, Role::Server, Some(limits)).await;
         let now = Instant::now();
-        let heartbeat = Heartbeat::new(conf.ping_interval, conf.pong_timeout, now);
+        let (interval, timeout) = conf.heartbeat();
+        let heartbeat = Heartbeat::new(interval, timeout, now);
         let patience = Patience::new(conf.message_timeout);
+        let tenure = Tenure::new(&conf, fastrand::f32(), now);
+        let rate = Some(conf.max_message_rate).filter(|rate| *rate > 0);
+        let rate = rate.map(|rate| Rate::new(rate, conf.max_message_burst.max(1), now));
         let timer = Box::pin(sleep_until(heartbeat.next()));
         Self {
             engine,
@@ -111,17 +134,28 @@ impl Inbound {
             conf,
             heartbeat,
             patience,
+            tenure,
+            rate,
             noted: 0,
             timer,
             messages: 0,
             peer_close: None,
-            end: End::Open,
+            failure: None,
+            phase: Phase::Open,
         }
     }
 
     fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Message>, Error>> {
+        let received = self.poll_flushed(cx);
+        if let Poll::Ready(Err(error)) = &received {
+            self.failure.get_or_insert_with(|| Box::new((error.end(), error.close_frame())));
+        }
+        received
+    }
+
+    fn poll_flushed(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Message>, Error>> {
         self.outbox.register(Side::Reader, cx);
-        if self.outbox.is_stopping() {
+        if self.outbox.take_stop() {
             return Poll::Ready(Err(Kind::Stopping.into()));
         }
         let received = self.poll_message(cx);
@@ -129,7 +163,7 @@ impl Inbound {
         // reason to wait: the flush goes on with the next call.
         let flushed = self.outbox.poll_flush(Side::Reader, cx);
         if let (Poll::Pending, Poll::Ready(Err(error))) = (&received, flushed) {
-            self.end = End::Broken;
+            self.phase = Phase::Broken;
             return Poll::Ready(Err(error.into()));
         }
         received
@@ -143,41 +177,53 @@ impl Inbound {
 
     fn poll_engine(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Message>, Error>> {
         loop {
-            if !matches!(self.end, End::Open) {
+            if !matches!(self.phase, Phase::Open) {
                 return Poll::Ready(Ok(None));
             }
             let Poll::Ready(next) = self.engine.poll_next_unpin(cx) else {
                 if let Some(whole) = self.engine.get_mut().take_whole() {
-                    let message = Message::try_from(whole).inspect_err(|_| self.end = End::Broken)?;
-                    self.messages += 1;
-                    return Poll::Ready(Ok(Some(message)));
+                    let message = Message::try_from(whole).inspect_err(|_| self.phase = Phase::Broken)?;
+                    return Poll::Ready(self.count(message));
                 }
                 ready!(self.poll_deadlines(cx))?;
                 continue;
             };
             match next {
                 Some(Ok(tungstenite::Message::Text(text))) => {
-                    self.messages += 1;
-                    return Poll::Ready(Ok(Some(Message::Text(Text::received(text)))));
+                    return Poll::Ready(self.count(Message::Text(Text::received(text))));
                 }
                 Some(Ok(tungstenite::Message::Binary(bytes))) => {
-                    self.messages += 1;
-                    return Poll::Ready(Ok(Some(Message::Binary(bytes))));
+                    return Poll::Ready(self.count(Message::Binary(bytes)));
                 }
                 // Not the end yet: the echo goes into the outbox with the next poll, which then says `None`.
                 Some(Ok(tungstenite::Message::Close(Some(frame)))) => {
                     self.peer_close =
                         Some(CloseFrame::received(frame.code.into(), Text::received(frame.reason)));
                 }
-                // A pong shows life as any byte does; the answer to a ping is in the outbox already.
+                Some(Ok(tungstenite::Message::Pong(payload))) => {
+                    if let Some(rtt) = self.heartbeat.answered(&payload, Instant::now()) {
+                        self.outbox.set_rtt(rtt);
+                    }
+                }
+                // The answer to a ping is in the outbox already.
                 Some(Ok(_)) => {}
                 Some(Err(error)) => {
-                    self.end = End::Broken;
+                    self.phase = Phase::Broken;
                     return Poll::Ready(Err(self.verdict(error)));
                 }
-                None => self.end = End::Closed,
+                None => self.phase = Phase::Closed,
             }
         }
+    }
+
+    /// Counts a message, which may be one too many.
+    fn count(&mut self, message: Message) -> Result<Option<Message>, Error> {
+        self.messages += 1;
+        if self.rate.as_mut().is_some_and(|rate| !rate.take(Instant::now())) {
+            self.phase = Phase::GivenUp;
+            return Err(Kind::Rate(self.conf.max_message_rate).into());
+        }
+        Ok(Some(message))
     }
 
     /// What is wrong. Where the gate has a verdict, tungstenite only saw the stream end.
@@ -194,20 +240,26 @@ impl Inbound {
         loop {
             let (gate, now) = (self.engine.get_ref(), Instant::now());
             // A pong that is late because its ping stands behind a long message is none that is missing.
-            let signs = gate.received() + self.outbox.resumed();
-            let is_news = signs > self.noted || gate.is_behind();
-            let deadline = match self.patience.check(gate.unfinished(), is_news, now) {
+            let (sent, resumed) = self.outbox.progress();
+            let (signs, is_behind) = (gate.received() + resumed, gate.is_behind());
+            let message = match self.patience.check(gate.unfinished(), signs > self.noted || is_behind, now) {
                 Wait::Idle => None,
                 Wait::Until(deadline) => Some(deadline),
                 Wait::Over => {
-                    self.end = End::Broken;
-                    return Poll::Ready(Err(Kind::MessageTimeout(self.conf.message_timeout).into()));
+                    let error = Kind::Timeout(End::MessageTimeout, self.conf.message_timeout);
+                    return Poll::Ready(self.give_up(Phase::Broken, error));
                 }
             };
             if signs > self.noted {
                 self.noted = signs;
                 self.heartbeat.seen(now);
             }
+            let received = self.messages + u64::from(is_behind); // where there may be one, there is one
+            let stay = match self.tenure.check(received, received + sent.messages, now) {
+                Ok(stay) => stay,
+                Err(over) => return Poll::Ready(self.give_up(Phase::GivenUp, self.too_long(over))),
+            };
+            let deadline = message.into_iter().chain(stay).min();
             let earlier = deadline.filter(|deadline| *deadline < self.timer.deadline());
             if let Some(deadline) = earlier {
                 self.timer.as_mut().reset(deadline);
@@ -215,26 +267,46 @@ impl Inbound {
             ready!(self.timer.as_mut().poll(cx));
             let next = match self.heartbeat.check(Instant::now()) {
                 Beat::Wait(next) => next,
-                Beat::Ping(next) => {
-                    self.outbox.ping();
+                Beat::Ping(payload, next) => {
+                    self.outbox.ping(payload);
                     next
                 }
                 Beat::Dead => {
-                    self.end = End::Broken;
-                    return Poll::Ready(Err(Kind::PongTimeout(self.conf.pong_timeout).into()));
+                    let (_, timeout) = self.conf.heartbeat();
+                    return Poll::Ready(
+                        self.give_up(Phase::Broken, Kind::Timeout(End::PongTimeout, timeout)),
+                    );
                 }
             };
             self.timer.as_mut().reset(deadline.map_or(next, |deadline| next.min(deadline)));
         }
     }
 
+    fn give_up(&mut self, phase: Phase, why: Kind) -> Result<(), Error> {
+        self.phase = phase;
+        Err(why.into())
+    }
+
+    fn too_long(&self, over: Over) -> Kind {
+        match over {
+            Over::Mute => Kind::Timeout(End::FirstMessageTimeout, self.conf.first_message_timeout),
+            Over::Idle => Kind::Timeout(End::IdleTimeout, self.conf.idle_timeout),
+            Over::Aged => Kind::Aged,
+        }
+    }
+
     /// Reads and discards until the peer has closed or is gone. To be bounded in time by the caller.
     pub(crate) async fn drain(&mut self) {
-        if matches!(self.end, End::Broken) {
+        if matches!(self.phase, Phase::Broken) {
             // What still comes in cannot be understood any more. It is read all the same: closing a socket with unread
             // bytes resets it, and would take our close frame from the peer.
             let _gone = std::future::poll_fn(|cx| self.engine.get_mut().poll_discard(cx)).await;
             return;
+        }
+        self.tenure.lift();
+        self.rate = None;
+        if matches!(self.phase, Phase::GivenUp) {
+            self.phase = Phase::Open;
         }
         let end = |inbound: &mut Self, cx: &mut Context<'_>| loop {
             match ready!(inbound.poll_message(cx)) {
@@ -255,7 +327,7 @@ impl Inbound {
 
     /// Whether the peer has sent a close.
     pub(crate) fn is_closed(&self) -> bool {
-        matches!(self.end, End::Closed)
+        matches!(self.phase, Phase::Closed)
     }
 
     /// What the peer's close said; `None` also when it has sent one without a code.
@@ -263,9 +335,14 @@ impl Inbound {
         self.peer_close.as_ref()
     }
 
+    /// The first error that the handler was told, and what the peer is to be told.
+    pub(crate) fn failure(&self) -> Option<&(End, Option<CloseFrame>)> {
+        self.failure.as_deref()
+    }
+
     /// Whether nothing more that comes in can be understood.
     pub(crate) fn is_broken(&self) -> bool {
-        matches!(self.end, End::Broken)
+        matches!(self.phase, Phase::Broken)
     }
 
     pub(crate) fn received(&self) -> Traffic {

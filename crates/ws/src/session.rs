@@ -14,6 +14,7 @@ use crate::close::{CloseCode, CloseFrame};
 use crate::closing;
 use crate::compression::Agreed;
 use crate::conf::WsConf;
+use crate::end::End;
 use crate::error::{Error, Kind};
 use crate::outbox::Outbox;
 use crate::reader::Inbound;
@@ -23,13 +24,13 @@ use crate::socket::WebSocket;
 ///
 /// | the handler | the close |
 /// |---|---|
-/// | returns | 1000 |
+/// | returns | 1000, or what fits the error that `recv` has told it of |
 /// | returns an error | the error's [close frame](Error::close_frame), or a cut where it has none |
 /// | panics | 1011 |
 /// | is still there when half of the engine's grace is over | it is dropped; 1001 |
 pub(crate) async fn run<F, Fut>(
     connection: Connection,
-    conf: WsConf,
+    conf: Arc<WsConf>,
     subprotocol: Option<String>,
     agreed: Option<Agreed>,
     peer: Option<SocketAddr>,
@@ -75,8 +76,8 @@ pub(crate) async fn run<F, Fut>(
     let Some(mut inbound) = inbound else {
         return tracing::warn!("the socket was not given back, and is cut");
     };
-    farewell(&mut inbound, &ended, &stopping).await;
-    closing_line(&inbound, &outbox, &ended, begin);
+    let (end, is_clean) = farewell(&mut inbound, &ended, &stopping).await;
+    closing_line(&inbound, end, is_clean, &ended, begin);
 }
 
 /// Ends the connection with its session, also where that is dropped, or another task has a half of the socket.
@@ -88,27 +89,36 @@ impl Drop for CutOnDrop {
     }
 }
 
-/// Says good-bye as the handler's end demands.
-async fn farewell(inbound: &mut Inbound, ended: &Result<(), Error>, stopping: &Stopping) {
+/// Says good-bye as the handler's end demands; returns which end that is, and whether the peer has seen all of it.
+async fn farewell(inbound: &mut Inbound, ended: &Result<(), Error>, stopping: &Stopping) -> (End, bool) {
     let mut within = inbound.conf().close_timeout;
     if let Some(grace) = stopping.remaining() {
         within = within.min(grace.mul_f32(0.9)); // the rest is for those who are told later
     }
-    let frame = match ended {
-        Ok(()) => CloseFrame::new(CloseCode::NORMAL, ""),
-        Err(error) => {
-            let Some(frame) = error.close_frame() else { return };
-            if matches!(error.kind(), Kind::PongTimeout(_)) {
-                within = Duration::ZERO; // it does not answer, so that there is nothing to wait for
-            }
-            frame
-        }
-    };
-    closing::close(inbound, &frame, within).await;
+    let (end, frame) = judge(inbound, ended);
+    let Some(frame) = frame else { return (end, false) };
+    if end == End::PongTimeout {
+        within = Duration::ZERO; // it does not answer, so that there is nothing to wait for
+    }
+    (end, closing::close(inbound, &frame, within).await)
+}
+
+/// Which end it is, and what the peer is told where it does not know yet.
+fn judge(inbound: &Inbound, ended: &Result<(), Error>) -> (End, Option<CloseFrame>) {
+    let said = inbound.outbox().close_frame();
+    match (ended, inbound.failure()) {
+        _ if said.is_some() => (End::HandlerClosed, said),
+        _ if inbound.is_closed() => (End::PeerClosed, Some(CloseFrame::new(CloseCode::NORMAL, ""))),
+        (Err(error), _) => (error.end(), error.close_frame()),
+        // A handler may stop at an error without passing it on.
+        (Ok(()), Some((end, frame))) => (*end, frame.clone()),
+        (Ok(()), None) => (End::Finished, Some(CloseFrame::new(CloseCode::NORMAL, ""))),
+    }
 }
 
 /// One line for the whole life of a connection. Never what was said on it.
-fn closing_line(inbound: &Inbound, outbox: &Outbox, ended: &Result<(), Error>, begin: Instant) {
+fn closing_line(inbound: &Inbound, end: End, is_clean: bool, ended: &Result<(), Error>, begin: Instant) {
+    let outbox = inbound.outbox();
     let ours = outbox.close_frame();
     let by = if ours.is_some() { "server" } else { "client" };
     let frame = ours.or_else(|| inbound.peer_close().cloned());
@@ -120,12 +130,15 @@ fn closing_line(inbound: &Inbound, outbox: &Outbox, ended: &Result<(), Error>, b
         code,
         reason,
         by,
+        end = end.label(),
+        is_clean,
         error = ended.as_ref().err().map(tracing::field::display),
         ?duration,
         messages_in = received.messages,
         messages_out = sent.messages,
         bytes_in = received.bytes,
         bytes_out = sent.bytes,
+        rtt = outbox.rtt().map(tracing::field::debug),
         "socket closed"
     );
 }
@@ -140,5 +153,5 @@ fn panicked(panic: Box<dyn Any + Send>) -> Result<(), Error> {
     let literal = panic.downcast_ref::<&'static str>().copied();
     let text = literal.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     tracing::error!(panic = text.unwrap_or("(not a text)"), "a handler panicked");
-    Err(Error::peer("the handler panicked"))
+    Err(Kind::Panicked.into())
 }

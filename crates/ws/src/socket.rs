@@ -1,6 +1,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::oneshot;
@@ -46,13 +47,13 @@ impl WebSocket {
     /// Makes a server's socket of a connection whose handshake is done, for instance one end of
     /// [`tokio::io::duplex`] in a test.
     pub async fn from_raw(io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static, conf: WsConf) -> Self {
-        Self::open(io, conf, None, None).await
+        Self::open(io, Arc::new(conf), None, None).await
     }
 
     /// As [`from_raw`](Self::from_raw), with the compression that was agreed on; whoever has the other end of `home` gets the inbound half back on drop.
     pub(crate) async fn open(
         io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
-        conf: WsConf,
+        conf: Arc<WsConf>,
         agreed: Option<&Agreed>,
         home: Option<oneshot::Sender<Box<Inbound>>>,
     ) -> Self {
@@ -95,6 +96,12 @@ impl WebSocket {
     /// Splits the socket into halves that can be used at the same time.
     pub fn split(self) -> (Reader, Writer) {
         (self.reader, self.writer)
+    }
+
+    /// How long the last ping took to be answered; `None` before the first, which goes out after
+    /// [`PingInterval`](WsConf::ping_interval) of silence.
+    pub fn rtt(&self) -> Option<Duration> {
+        self.reader.rtt()
     }
 
     /// The subprotocol that was agreed on.

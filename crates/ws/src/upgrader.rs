@@ -28,7 +28,7 @@ use crate::socket::WebSocket;
 /// ```
 #[derive(Clone)]
 pub struct Upgrader {
-    conf: WsConf,
+    conf: Arc<WsConf>,
     origins: OriginPolicy,
     subprotocols: Vec<String>,
     requires_subprotocol: bool,
@@ -39,6 +39,7 @@ impl Upgrader {
     /// Creates an upgrader that accepts pages of the server's own host, and no subprotocol.
     pub fn new(conf: WsConf) -> Self {
         let origins = OriginPolicy::SameHostOr(Vec::new());
+        let conf = Arc::new(conf);
         Self { conf, origins, subprotocols: Vec::new(), requires_subprotocol: false, compresses: None }
     }
 

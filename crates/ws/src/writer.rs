@@ -8,6 +8,7 @@ use futures_util::Sink;
 use tokio::time::{Sleep, sleep};
 
 use crate::deflate::History;
+use crate::end::End;
 use crate::error::{Error, Kind};
 use crate::outbox::{MAX_BATCH_MESSAGES, Outbox, Side};
 use crate::prepared::Prepared;
@@ -100,7 +101,7 @@ impl Writer {
             let stall = self.stall.get_or_insert_with(|| Stall { sent, deadline: Box::pin(sleep(timeout)) });
             ready!(stall.deadline.as_mut().poll(cx));
             if stall.sent == sent {
-                return Poll::Ready(Err(Kind::WriteStall(timeout).into()));
+                return Poll::Ready(Err(Kind::Timeout(End::WriteTimeout, timeout).into()));
             }
             self.stall = None; // it is slow, but it goes on
         }

@@ -16,6 +16,11 @@ const ANSWER: Duration = Duration::from_secs(10);
 const STALL: Duration = Duration::from_secs(10);
 const HOUR: Duration = Duration::from_secs(3600);
 
+/// The n-th ping of a connection.
+fn ping(n: u32) -> Frame {
+    Frame::new(PING, n.to_be_bytes())
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_client_that_never_answers_is_gone_after_interval_and_timeout() {
     let (mut socket, mut peer) = pair(WsConf::default(), 1 << 16).await;
@@ -25,7 +30,7 @@ async fn a_client_that_never_answers_is_gone_after_interval_and_timeout() {
     assert!(error.is_timeout() && !error.is_closed(), "{error:?}");
     let frame = error.close_frame().unwrap();
     assert_eq!((frame.code(), frame.reason()), (CloseCode::TIMEOUT, "no answer to a ping within 10s"));
-    assert_eq!(peer.frame().await, Frame::new(PING, ""));
+    assert_eq!(peer.frame().await, ping(1));
     assert_eq!(socket.recv().await.unwrap(), None);
 }
 
@@ -67,10 +72,10 @@ async fn an_idle_client_that_answers_lives_for_hours() {
     let begin = Instant::now();
     let mut pings = 0;
     while begin.elapsed() < HOUR {
-        assert_eq!(peer.frame().await, Frame::new(PING, ""));
+        pings += 1;
+        assert_eq!(peer.frame().await, ping(pings));
         sleep(ANSWER / 2).await;
         peer.write(masked(PONG, "")).await;
-        pings += 1;
     }
     peer.write(text("still here")).await;
     let (message, _socket) = waiting.await.unwrap();
@@ -111,7 +116,7 @@ async fn a_handler_that_was_busy_for_an_hour_finds_the_client_alive() {
     let (mut socket, mut peer) = pair(WsConf::default(), 1 << 16).await;
     // given a client that was pinged
     assert!(timeout(INTERVAL, socket.recv()).await.is_err());
-    assert_eq!(peer.frame().await, Frame::new(PING, ""));
+    assert_eq!(peer.frame().await, ping(1));
     // when it answers, but nobody looks for an hour
     peer.write(masked(PONG, "")).await;
     sleep(HOUR).await;
@@ -127,7 +132,7 @@ async fn a_handler_that_was_busy_before_the_first_ping_asks_before_it_gives_up()
     let (mut socket, mut peer) = pair(WsConf::default(), 1 << 16).await;
     sleep(HOUR).await;
     let waiting = tokio::spawn(async move { (socket.recv().await, socket) });
-    assert_eq!(peer.frame().await, Frame::new(PING, ""));
+    assert_eq!(peer.frame().await, ping(1));
     peer.write(text("here")).await;
     let (message, _socket) = waiting.await.unwrap();
     assert_eq!(message.unwrap(), Some(Message::text("here")));
@@ -182,7 +187,7 @@ async fn a_client_that_is_slow_to_take_a_long_message_is_not_given_up_for_its_po
     }
     peer.io.read_exact(&mut [0; 104]).await.unwrap();
     sending.await.unwrap().unwrap();
-    assert_eq!(peer.frame().await, Frame::new(PING, ""), "it was queued all the time");
+    assert_eq!(peer.frame().await, ping(1), "it was queued all the time");
     peer.write(text("got it")).await;
     assert_eq!(receiving.await.unwrap().unwrap(), Some(Message::text("got it")));
 }

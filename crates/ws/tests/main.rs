@@ -1,6 +1,7 @@
 //! The crate as its users and their clients see it: requests, frames, times.
 
 mod support;
+mod tenure;
 mod handshake;
 mod origin;
 mod messages;

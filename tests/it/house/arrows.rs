@@ -43,6 +43,7 @@ const ALLOWED: [(&str, &[&str]); 3] = [
             "axum-core",
             "bytes",
             "data-encoding",
+            "fastrand",
             "flate2",
             "futures-util",
             "http",
