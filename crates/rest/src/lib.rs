@@ -44,6 +44,7 @@ mod service;
 mod mount;
 mod cors;
 pub mod middleware;
+pub mod trace;
 pub mod metrics;
 pub mod extract;
 mod response;

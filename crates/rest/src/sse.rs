@@ -71,7 +71,8 @@ impl<S: Clone + Send + Sync + 'static> Route<S> {
     /// Creates a route for GET whose handler returns [`Sse`], a stream of events.
     ///
     /// `Timeout` covers the way to the stream, not the stream. The request counts for `MaxConns` until then, and the
-    /// stream in the metrics. When the engine drains, the stream ends. What else the handler returns, such as an error,
+    /// stream in the metrics. At its end there is a line in the log: by whom (`client`, `server` or `stopping`), its
+    /// duration, events (heartbeats are some of them) and bytes. When the engine drains, the stream ends. What else the handler returns, such as an error,
     /// is an ordinary response.
     pub fn sse<H, T>(path: impl Into<String>, handler: H) -> Self
     where

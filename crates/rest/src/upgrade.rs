@@ -18,13 +18,14 @@ use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use hyper_util::server::conn::auto::upgrade::downcast;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tracing::{Instrument, Span};
+use tracing::{Instrument, Span, field};
 
 use crate::extract::PeerAddr;
 use crate::metrics::{LifeKind, Metrics};
 use crate::middleware::panic_message;
 use crate::serve::{Socket, Stream};
 use crate::shutdown::{Lifecycle, Stopping};
+use crate::trace::{TraceContext, TraceId};
 use crate::{Body, IntoResponse, Response};
 
 /// The right to take over a request's connection: "answer 101, then run this task".
@@ -48,6 +49,7 @@ pub struct Upgrade {
     on_upgrade: OnUpgrade,
     lifecycle: Lifecycle,
     peer: Option<SocketAddr>,
+    trace: Option<TraceId>,
 }
 
 impl Upgrade {
@@ -61,8 +63,12 @@ impl Upgrade {
         F: FnOnce(Connection, Stopping) -> Fut + Send + 'static,
         Fut: Future<Output = ()> + Send + 'static,
     {
-        let span =
-            tracing::info_span!(parent: None, "connection", peer = self.peer.map(tracing::field::display));
+        let span = tracing::info_span!(
+            parent: None,
+            "connection",
+            peer = self.peer.map(field::display),
+            trace = self.trace.map(field::display)
+        );
         span.follows_from(Span::current());
 
         let accepted = Accepted::default();
@@ -141,7 +147,8 @@ impl<S: Sync> FromRequestParts<S> for Upgrade {
         let lifecycle = parts.extensions.get::<Lifecycle>().cloned().ok_or(UpgradeRejection(()))?;
         let on_upgrade = parts.extensions.remove::<OnUpgrade>().ok_or(UpgradeRejection(()))?;
         let peer = parts.extensions.get::<PeerAddr>().map(|peer| peer.0);
-        Ok(Self { on_upgrade, lifecycle, peer })
+        let trace = parts.extensions.get::<TraceContext>().map(TraceContext::trace_id);
+        Ok(Self { on_upgrade, lifecycle, peer, trace })
     }
 }
 

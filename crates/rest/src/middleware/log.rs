@@ -1,30 +1,58 @@
+//! Writes one line per request, and another one for a slow one.
+//!
+//! | field | what it is |
+//! |---|---|
+//! | `status` | the answer's; 101 for an upgrade, 499 where the client did not wait for one |
+//! | `method`, `path` | the request's, without its query |
+//! | `peer` | the other end of the connection |
+//! | `forwarded` | `X-Forwarded-For` as it came: whoever calls can write anything there |
+//! | `agent` | `User-Agent` |
+//! | `duration` | the time to the response's head |
+//! | `rejected` | who answered [instead of the handler](crate::RejectedBy) |
+//! | `trace`, `span` | the [trace](crate::trace), where it is on |
+//!
+//! The level is `info`, and `error` from 500 on. A request that took longer than `SlowThreshold` has a second line, at
+//! `warn`. A connection that stays is never slow by that: of an upgrade and of a stream of events the time is that of the
+//! handshake, and their life has a closing line of its own, from `ws` and from [`sse`](crate::sse).
+//!
+//! What might be secret is never written: no query, no `Authorization`, no cookie, no subprotocol, no body. go-zero writes
+//! the query, and with a 500 the whole request.
+//!
+//! - **Config**: `Middlewares.Log`, `SlowThreshold`.
+//! - **Limits**: 256 bytes of `agent` and of `forwarded`.
+//! - **Answers**: none of its own.
+
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
-use http::{Method, StatusCode};
+use http::header::USER_AGENT;
+use http::{HeaderName, HeaderValue, Method, StatusCode};
 use pin_project_lite::pin_project;
 use tokio::time::Instant;
 use tower::{Layer, Service};
-use tracing::Instrument;
-use tracing::Span;
+use tracing::field;
 use tracing::instrument::Instrumented;
+use tracing::{Instrument, Level, Span};
 
 use crate::extract::PeerAddr;
-use crate::{Request, Response};
+use crate::trace::{SpanId, TraceContext, TraceId};
+use crate::{RejectedBy, Request, Response};
 
-/// Writes one line per request: method, path, status, latency, peer. Opens the request's span.
-///
-/// What might be secret is never written: no query, no header, no body. The latency is the one to the response's head.
 #[derive(Clone)]
 pub(crate) struct LogLayer {
     pub(crate) on: bool,
+    /// Whether it opens the request's span, as no trace does.
+    pub(crate) opens_span: bool,
+    /// From when on a request is slow; zero is never.
+    pub(crate) slow: Duration,
 }
 
 #[derive(Clone)]
 pub(crate) struct Log<T> {
-    on: bool,
+    layer: LogLayer,
     inner: T,
 }
 
@@ -32,7 +60,7 @@ impl<T> Layer<T> for LogLayer {
     type Service = Log<T>;
 
     fn layer(&self, inner: T) -> Log<T> {
-        Log { on: self.on, inner }
+        Log { layer: self.clone(), inner }
     }
 }
 
@@ -49,9 +77,12 @@ where
     }
 
     fn call(&mut self, request: Request) -> Self::Future {
-        let line = self.on.then(|| Line::begin(&request));
-        let span = line.as_ref().map_or_else(Span::none, Line::span);
-        let answer = span.in_scope(|| self.inner.call(request)).instrument(span.clone());
+        let span = match self.layer.opens_span {
+            true => tracing::info_span!("http", method = %request.method(), path = request.uri().path()),
+            false => Span::none(), // the trace's stays the current one
+        };
+        let line = self.layer.on.then(|| Line::begin(&request, self.layer.slow));
+        let answer = span.in_scope(|| self.inner.call(request)).instrument(span);
         ResponseFuture { answer, line }
     }
 }
@@ -76,6 +107,7 @@ impl<F: Future<Output = Result<Response, Infallible>>> Future for ResponseFuture
         };
         if let Some(line) = &mut line {
             line.status = Some(response.status());
+            line.rejected = response.extensions().get::<RejectedBy>().copied();
         }
         Poll::Ready(Ok(response))
     }
@@ -86,24 +118,31 @@ struct Line {
     method: Method,
     path: String,
     peer: Option<SocketAddr>,
+    forwarded: Option<HeaderValue>,
+    agent: Option<HeaderValue>,
+    ids: Option<(TraceId, SpanId)>,
     begin: Instant,
+    slow: Duration,
     /// `None` while there is no response, and for ever when the client does not wait for it.
     status: Option<StatusCode>,
+    rejected: Option<RejectedBy>,
 }
 
 impl Line {
-    fn begin(request: &Request) -> Self {
+    fn begin(request: &Request, slow: Duration) -> Self {
+        let trace = request.extensions().get::<TraceContext>();
         Self {
             method: request.method().clone(),
             path: request.uri().path().to_owned(),
             peer: request.extensions().get::<PeerAddr>().map(|peer| peer.0),
+            forwarded: request.headers().get(X_FORWARDED_FOR).cloned(),
+            agent: request.headers().get(USER_AGENT).cloned(),
+            ids: trace.map(|trace| (trace.trace_id(), trace.span_id())),
             begin: Instant::now(),
+            slow,
             status: None,
+            rejected: None,
         }
-    }
-
-    fn span(&self) -> Span {
-        tracing::info_span!("http", method = %self.method, path = %self.path)
     }
 }
 
@@ -113,12 +152,46 @@ impl Drop for Line {
         // recover, which makes a 500 of it.
         let unanswered = if std::thread::panicking() { 500 } else { 499 };
         let status = self.status.map_or(unanswered, |status| status.as_u16());
-        let (method, path, latency) = (&self.method, &self.path, self.begin.elapsed());
-        let peer = self.peer.map(tracing::field::display);
+        let duration = self.begin.elapsed();
+        let peer = self.peer.map(field::display);
+        let (trace, span) =
+            self.ids.map(|(trace, span)| (field::display(trace), field::display(span))).unzip();
+        // Outside of the request's span, whose fields it has already.
+        macro_rules! line {
+            ($level:expr, $what:literal) => {
+                tracing::event!(
+                    parent: None,
+                    $level,
+                    status,
+                    method = %self.method,
+                    path = self.path,
+                    peer,
+                    forwarded = self.forwarded.as_ref().map(shortened),
+                    agent = self.agent.as_ref().map(shortened),
+                    ?duration,
+                    rejected = self.rejected.map(|by| by.0),
+                    trace,
+                    span,
+                    $what
+                )
+            };
+        }
         if status >= 500 {
-            tracing::error!(%method, path, status, ?latency, peer, "request");
+            line!(Level::ERROR, "request");
         } else {
-            tracing::info!(%method, path, status, ?latency, peer, "request");
+            line!(Level::INFO, "request");
+        }
+        if duration > self.slow && !self.slow.is_zero() {
+            line!(Level::WARN, "slow request");
         }
     }
 }
+
+/// What a client may write into a line, and how much of it.
+fn shortened(value: &HeaderValue) -> &str {
+    let text = value.to_str().unwrap_or("(not a text)");
+    text.get(..MAX_TEXT).unwrap_or(text)
+}
+
+const MAX_TEXT: usize = 256;
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");

@@ -5,6 +5,7 @@
 //! | middleware | switch in `Middlewares` | what it does |
 //! |---|---|---|
 //! | recover | always on here | a panic in any middleware below is a 500, not a lost connection |
+//! | trace | `Trace` | puts the request into its [trace](crate::trace) |
 //! | log | `Log` | one line per request |
 //! | prometheus | `Prometheus` | counts requests, by route and code; see [`metrics`](crate::metrics) |
 //! | max_conns | `MaxConns` | 503 above `MaxConns` concurrent requests of the route |
@@ -23,6 +24,7 @@
 //! None of them treats an upgrade in a special way: they see the handshake, which ends with the response 101. What
 //! happens on the connection afterwards is its [own task](crate::Upgrade).
 
+mod trace;
 mod log;
 mod prometheus;
 mod max_conns;
@@ -58,6 +60,7 @@ pub(crate) use self::recover::message as panic_message;
 pub use self::rejection::RejectedBy;
 pub(crate) use self::shedding::Shedding;
 use self::timeout::TimeoutLayer;
+use self::trace::TraceLayer;
 use crate::RestConf;
 use crate::metrics::Metrics;
 use crate::route::Features;
@@ -89,11 +92,14 @@ pub(crate) fn chain(
         Some(features.timeout.unwrap_or(conf.timeout)).filter(|t| on.timeout && *t > Duration::ZERO);
     let max_bytes = Some(features.max_bytes.unwrap_or(conf.max_bytes)).filter(|max| on.max_bytes && *max > 0);
 
+    let trace = TraceLayer::new(conf, path);
+    let log = LogLayer { on: on.log, opens_span: on.log && !trace.opens_span(), slow: conf.slow_threshold };
     let shedding = shared.shedding.as_ref().map(|shedding| shedding.layer(features.priority));
 
     let service = ServiceBuilder::new()
         .layer(RecoverLayer { on: true })
-        .layer(LogLayer { on: on.log })
+        .layer(trace)
+        .layer(log)
         .layer(PrometheusLayer { metrics })
         .layer(MaxConnsLayer::new(max_conns))
         .layer(BreakerLayer::new(on.breaker))

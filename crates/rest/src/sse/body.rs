@@ -1,6 +1,6 @@
 use std::convert::Infallible;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -9,6 +9,7 @@ use futures_util::future::BoxFuture;
 use http_body::{Body as HttpBody, Frame};
 use pin_project_lite::pin_project;
 use tokio::time::{Instant, Sleep, sleep};
+use tracing::Span;
 
 use super::Event;
 use crate::Body;
@@ -57,10 +58,11 @@ impl<S: Stream<Item = Event>> HttpBody for Events<S> {
     }
 }
 
-/// A body that ends when the engine drains, at the end of an event.
+/// A body that ends when the engine drains, at the end of an event. Dropped, it writes the line about its life.
 pub(super) struct UntilDraining {
     body: Body,
     draining: BoxFuture<'static, ()>,
+    life: Life,
     _open: Living,
 }
 
@@ -68,7 +70,8 @@ impl UntilDraining {
     pub(super) fn new(body: Body, lifecycle: &Lifecycle) -> Self {
         let mut stopping = lifecycle.stopping();
         let draining = Box::pin(async move { stopping.draining().await });
-        Self { body, draining, _open: lifecycle.metrics().http().living(LifeKind::Stream) }
+        let open = lifecycle.metrics().http().living(LifeKind::Stream);
+        Self { body, draining, life: Life::begin(), _open: open }
     }
 }
 
@@ -81,8 +84,51 @@ impl HttpBody for UntilDraining {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         if self.draining.as_mut().poll(cx).is_ready() {
+            self.life.ended_by = "stopping";
             return Poll::Ready(None);
         }
-        Pin::new(&mut self.body).poll_frame(cx)
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
+        match frame.as_ref().map(|frame| frame.as_ref().map(Frame::data_ref)) {
+            None | Some(Err(_)) => self.life.ended_by = "server",
+            Some(Ok(data)) => self.life.sent(data.map_or(0, Bytes::len)),
+        }
+        Poll::Ready(frame)
+    }
+}
+
+/// What is to be said of a stream when it is over.
+struct Life {
+    /// The request's.
+    span: Span,
+    begin: Instant,
+    /// What was written at a time: an event, or a heartbeat.
+    frames: u64,
+    bytes: u64,
+    ended_by: &'static str,
+}
+
+impl Life {
+    fn begin() -> Self {
+        Self { span: Span::current(), begin: Instant::now(), frames: 0, bytes: 0, ended_by: "client" }
+    }
+
+    fn sent(&mut self, bytes: usize) {
+        self.frames += 1;
+        self.bytes += bytes as u64;
+    }
+}
+
+impl Drop for Life {
+    fn drop(&mut self) {
+        let Self { span, begin, frames, bytes, ended_by } = self;
+        let duration = begin.elapsed();
+        tracing::info!(
+            parent: &*span,
+            by = ended_by,
+            ?duration,
+            events_out = frames,
+            bytes_out = bytes,
+            "stream closed"
+        );
     }
 }

@@ -1,13 +1,17 @@
 use std::sync::Arc;
+use std::time::Duration;
 
+use futures_util::{Stream, stream};
 use http::{HeaderMap, StatusCode};
+use rest::conf::JwtConf;
 use rest::extract::State;
-use rest::{Engine, Request, Route, Upgrade};
+use rest::sse::{Event, Sse};
+use rest::{Body, Engine, Request, RestConf, Route, RouteGroup, Upgrade};
 use tokio::sync::Notify;
 
 use crate::support::client::Client;
 use crate::support::log::Log;
-use crate::support::{Running, ask, conf};
+use crate::support::{Running, ask, call, conf, request};
 
 async fn ok() {}
 
@@ -18,7 +22,7 @@ fn assert_fields(line: &str, level: &str, method: &str, path: &str, status: u16)
         format!(" method={method} "),
         format!(" path=\"{path}\" "),
         format!(" status={status} "),
-        " latency=".to_owned(),
+        " duration=".to_owned(),
     ] {
         assert!(line.contains(&field), "no {field} in {line}");
     }
@@ -154,5 +158,84 @@ async fn what_a_handler_logs_is_in_the_requests_span() {
 
     let text = log.text();
     let line = text.lines().find(|line| line.contains("at work")).unwrap();
-    assert!(line.contains("http{method=GET path=/a}"), "{line}");
+    assert!(line.contains("http{method=GET path=\"/a\" trace="), "{line}");
+}
+
+#[tokio::test]
+async fn a_line_tells_the_trace_who_asked_and_who_refused() {
+    let (log, _guard) = Log::capture();
+    let mut conf = conf();
+    conf.max_bytes = 3;
+    let mut engine = Engine::new(conf);
+    engine.add_route(Route::post("/", ok));
+    let service = engine.into_service().unwrap();
+
+    let request = Request::post("/")
+        .header("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
+        .header("user-agent", "a".repeat(300))
+        .header("x-forwarded-for", "10.0.0.1")
+        .header("content-length", "4")
+        .body(Body::from("1234"));
+    let response = call(&service, request.unwrap()).await;
+
+    let line = log.request("status=413").await;
+    let span = response.headers()["traceparent"].to_str().unwrap()[36..52].to_owned();
+    for field in [
+        "rejected=\"max_bytes\"",
+        "forwarded=\"10.0.0.1\"",
+        &format!("agent=\"{}\"", "a".repeat(256)),
+        "trace=4bf92f3577b34da6a3ce929d0e0e4736",
+        &format!("span={span}"),
+    ] {
+        assert!(line.contains(field), "no {field} in {line}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_request_has_a_second_line() {
+    for (threshold, slow) in [(99, true), (101, false), (0, false)] {
+        let (log, _guard) = Log::capture();
+        let conf = RestConf { slow_threshold: Duration::from_millis(threshold), ..conf() };
+        let mut engine = Engine::new(conf);
+        engine.add_route(Route::get("/", || tokio::time::sleep(Duration::from_millis(100))));
+        ask(&engine.into_service().unwrap(), "GET /").await;
+
+        let text = log.text();
+        let has_line = text.lines().any(|line| line.contains(" WARN ") && line.contains("slow request"));
+        assert_eq!(has_line, slow, "{text}");
+    }
+}
+
+#[tokio::test]
+async fn a_token_among_the_subprotocols_is_not_written_either() {
+    let (log, _guard) = Log::capture();
+    let jwt = JwtConf { subprotocol: true, ..JwtConf::new("a secret of some length") };
+    let mut engine = Engine::new(conf());
+    engine.add_routes(RouteGroup::new().jwt(jwt).route(Route::get("/ws", ok)));
+    let request = Request::get("/ws").header("sec-websocket-protocol", "bearer, not.a.token");
+    let response = call(&engine.into_service().unwrap(), request.body(Body::empty()).unwrap()).await;
+
+    assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
+    assert!(log.text().contains("rejected=\"jwt\""), "{}", log.text());
+    assert!(!log.text().contains("not.a.token"), "{}", log.text());
+}
+
+#[tokio::test]
+async fn a_stream_has_a_line_at_its_end_that_says_who_ended_it() {
+    async fn events() -> Sse<impl Stream<Item = Event>> {
+        Sse::new(stream::iter([Event::new("1"), Event::new("2")]))
+    }
+    let (log, _guard) = Log::capture();
+    let mut engine = Engine::new(conf());
+    engine.add_route(Route::sse("/events", events));
+    let service = engine.into_service().unwrap();
+
+    ask(&service, "GET /events").await;
+    drop(call(&service, request("GET /events")).await);
+
+    let text = log.text();
+    let lines: Vec<_> = text.lines().filter(|line| line.contains("stream closed")).collect();
+    assert!(lines[0].contains("by=\"server\"") && lines[0].ends_with("events_out=2 bytes_out=18"), "{text}");
+    assert!(lines[1].contains("by=\"client\"") && lines[1].ends_with("events_out=0 bytes_out=0"), "{text}");
+    assert!(lines[0].contains("path=\"/events\" trace="), "{text}");
 }
