@@ -98,7 +98,7 @@ impl CloseFrame {
         &self.reason
     }
 
-    /// The close frame as a server sends it.
+    /// The close frame, unmasked.
     pub(crate) fn to_wire(&self) -> Bytes {
         let len = 2 + self.reason.len();
         let mut frame = BytesMut::with_capacity(2 + len);

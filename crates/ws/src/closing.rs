@@ -6,8 +6,10 @@ use tokio::time::timeout;
 use crate::close::CloseFrame;
 use crate::outbox::{Outbox, Side};
 use crate::reader::Inbound;
+use crate::role::Role;
 
-/// Closes a connection, RFC 6455 section 7: what is queued, our close, the peer's close, then the end of the stream.
+/// Closes a connection, RFC 6455 section 7: what is queued, our close, the peer's close, then the end of the stream, which
+/// is the server's to begin.
 ///
 /// What is not done `within` the time is left out; returns whether that is nothing. The connection is gone afterwards,
 /// wherever its writer is. Where the peer closed first its echo goes out instead of `frame`.
@@ -25,6 +27,9 @@ async fn farewell(inbound: &mut Inbound, outbox: &Outbox) -> io::Result<()> {
         tokio::try_join!(flush(outbox), listen(inbound))?;
     }
     if !inbound.is_broken() {
+        if outbox.role() == Role::Client {
+            inbound.discard().await;
+        }
         return shutdown(outbox).await;
     }
     // The peer's close cannot be recognised any more, its end of the stream can. It waits for ours.

@@ -3,7 +3,7 @@ use std::cell::Cell;
 use bytes::Bytes;
 use flate2::{Compress, Compression as Level, FlushCompress, Status};
 
-use crate::compression::Agreed;
+use crate::compression::Half;
 use crate::conf::Compression;
 use crate::prepared::{Prepared, Twin};
 
@@ -35,9 +35,12 @@ thread_local! {
 }
 
 impl Deflater {
-    pub(crate) fn new(agreed: &Agreed, conf: &Compression) -> Self {
-        let key = Key { level: conf.level, bits: agreed.server_bits };
-        Self { key, threshold: conf.threshold, has_takeover: agreed.server_takeover }
+    /// `None` where our window has to be one that zlib cannot compress with. Then everything goes out as it is, which is
+    /// always allowed.
+    pub(crate) fn new(ours: &Half, conf: &Compression) -> Option<Self> {
+        let key = Key { level: conf.level, bits: ours.window_bits() };
+        let can = key.bits >= MIN_WINDOW_BITS;
+        can.then_some(Self { key, threshold: conf.threshold, has_takeover: ours.takeover })
     }
 
     /// Whether a frame depends on the messages before.
@@ -108,18 +111,27 @@ fn deflate(compressor: &mut Compress, key: Key, payload: &[u8]) -> Option<Vec<u8
     None
 }
 
+/// The smallest window that zlib compresses with, as a power of two. RFC 7692 also has 8.
+pub(crate) const MIN_WINDOW_BITS: u8 = 9;
+
 /// What a flush ends with, and what is not sent.
 pub(crate) const TAIL: [u8; 4] = [0, 0, 0xff, 0xff];
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::extensions::Offer;
 
-    fn deflater(conf: &Compression, window: Option<&'static str>) -> Deflater {
-        let parameters = window.map(|bits| ("server_max_window_bits", Some(bits))).into_iter().collect();
-        let offer = Offer { name: "permessage-deflate", parameters };
-        Deflater::new(&Agreed::first(&[offer], conf).unwrap(), conf)
+    fn deflater(conf: &Compression, bits: Option<u8>) -> Deflater {
+        Deflater::new(&Half { takeover: conf.server_context_takeover, bits }, conf).unwrap()
+    }
+
+    #[test]
+    fn a_window_of_8_bits_is_honoured_by_compressing_nothing() {
+        let conf = Compression::default();
+        for (bits, compresses) in [(8, false), (9, true), (15, true)] {
+            let ours = Half { takeover: false, bits: Some(bits) };
+            assert_eq!(Deflater::new(&ours, &conf).is_some(), compresses, "{bits} bits");
+        }
     }
 
     fn is_compressed(frame: &Bytes) -> bool {
@@ -130,9 +142,9 @@ mod tests {
     fn a_message_is_compressed_once_for_all_whose_window_allows_it() {
         let conf = Compression::default();
         let message = Prepared::text("All work and no play makes Jack a dull boy. ".repeat(100));
-        let for_12 = deflater(&conf, Some("12")).shared(&message);
+        let for_12 = deflater(&conf, Some(12)).shared(&message);
         let for_15 = deflater(&conf, None).shared(&message.clone());
-        let for_9 = deflater(&conf, Some("9")).shared(&message);
+        let for_9 = deflater(&conf, Some(9)).shared(&message);
         assert!(is_compressed(&for_12) && for_12.len() < message.len() / 10, "{} bytes", for_12.len());
         assert_eq!(for_12.as_ptr(), for_15.as_ptr(), "shared");
         assert!(is_compressed(&for_9));

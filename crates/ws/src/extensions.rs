@@ -1,38 +1,45 @@
-//! What a client offers in `Sec-WebSocket-Extensions`, RFC 6455 section 9.1. What is taken is `compression.rs`'s affair.
+//! What stands in `Sec-WebSocket-Extensions`, RFC 6455 section 9.1: a client's offers, or a server's answer. What is taken is
+//! `compression.rs`'s affair.
 
 use http::HeaderMap;
 use http::header::SEC_WEBSOCKET_EXTENSIONS;
 
 use crate::header::is_token;
 
-/// One offered extension, with its parameters in their order.
+/// One extension, with its parameters in their order.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Offer<'a> {
+pub(crate) struct Extension<'a> {
     pub(crate) name: &'a str,
     pub(crate) parameters: Vec<(&'a str, Option<&'a str>)>,
 }
 
-/// Reads the offers of all header lines, in the order of the client's preference. `None` for what cannot be read, which is
-/// the client's mistake; what can be read and is unknown, or odd, is declined by silence.
-pub(crate) fn offers(headers: &HeaderMap) -> Option<Vec<Offer<'_>>> {
-    let mut offers = Vec::new();
+/// Reads the extensions of all header lines in their order, which for offers is that of the client's preference. `None` for
+/// what cannot be read, which is the peer's mistake; an offer that can be read and is unknown, or odd, is declined by silence.
+pub(crate) fn extensions(headers: &HeaderMap) -> Option<Vec<Extension<'_>>> {
+    let mut extensions = Vec::new();
     for line in headers.get_all(SEC_WEBSOCKET_EXTENSIONS) {
-        let mut rest = line.to_str().ok()?;
-        loop {
-            let (offer, after) = extension(rest)?;
-            offers.push(offer);
-            match after.strip_prefix(',') {
-                Some(next) => rest = next,
-                None if after.is_empty() => break,
-                None => return None,
-            }
+        extensions.extend(parse(line.to_str().ok()?)?);
+    }
+    Some(extensions)
+}
+
+/// Reads the extensions of one header line.
+pub(crate) fn parse(line: &str) -> Option<Vec<Extension<'_>>> {
+    let mut extensions = Vec::new();
+    let mut rest = line;
+    loop {
+        let (extension, after) = extension(rest)?;
+        extensions.push(extension);
+        match after.strip_prefix(',') {
+            Some(next) => rest = next,
+            None if after.is_empty() => return Some(extensions),
+            None => return None,
         }
     }
-    Some(offers)
 }
 
 /// Reads `token *(";" token ["=" (token / quoted-string)])`; returns what follows too.
-fn extension(text: &str) -> Option<(Offer<'_>, &str)> {
+fn extension(text: &str) -> Option<(Extension<'_>, &str)> {
     let (name, mut rest) = token(text)?;
     let mut parameters = Vec::new();
     while let Some(parameter) = rest.strip_prefix(';') {
@@ -49,7 +56,7 @@ fn extension(text: &str) -> Option<(Offer<'_>, &str)> {
         parameters.push((name, Some(value)));
         rest = after;
     }
-    Some((Offer { name, parameters }, rest))
+    Some((Extension { name, parameters }, rest))
 }
 
 /// Reads a token and the white space around it.
@@ -102,7 +109,7 @@ mod tests {
             ("a=b", false),
             ("a; b\"c\"", false),
         ] {
-            assert_eq!(offers(&headers(&[value])).is_some(), is_offer, "{value:?}");
+            assert_eq!(extensions(&headers(&[value])).is_some(), is_offer, "{value:?}");
         }
     }
 
@@ -110,10 +117,10 @@ mod tests {
     fn offers_of_all_lines_are_read_in_their_order() {
         let headers = headers(&["a ; b = c; d,e", "f; g=\"h\" "]);
         let expected = [
-            Offer { name: "a", parameters: vec![("b", Some("c")), ("d", None)] },
-            Offer { name: "e", parameters: vec![] },
-            Offer { name: "f", parameters: vec![("g", Some("h"))] },
+            Extension { name: "a", parameters: vec![("b", Some("c")), ("d", None)] },
+            Extension { name: "e", parameters: vec![] },
+            Extension { name: "f", parameters: vec![("g", Some("h"))] },
         ];
-        assert_eq!(offers(&headers).as_deref(), Some(&expected[..]));
+        assert_eq!(extensions(&headers).as_deref(), Some(&expected[..]));
     }
 }

@@ -13,7 +13,7 @@ pub(crate) const TEXT: u8 = 0x1;
 pub(crate) const BINARY: u8 = 0x2;
 pub(crate) const CLOSE: u8 = 0x8;
 
-/// A masked frame's head, as far as it has come in.
+/// A frame's head, as far as it has come in.
 #[derive(Debug, Default)]
 pub(crate) struct Head {
     bytes: [u8; MAX_HEAD],
@@ -41,9 +41,10 @@ impl Head {
         self.fill(self.length_end(), input)
     }
 
-    /// Takes the rest. To be asked once the length is there.
-    pub(crate) fn fill_mask(&mut self, input: &mut &[u8]) -> bool {
-        self.fill(self.length_end() + 4, input)
+    /// Takes the mask's key, where there is one. To be asked once the length is there.
+    pub(crate) fn fill_rest(&mut self, input: &mut &[u8]) -> bool {
+        let key = if self.is_masked() { 4 } else { 0 };
+        self.fill(self.length_end() + key, input)
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -93,17 +94,14 @@ impl Head {
         }
     }
 
-    /// The key that the payload is masked with.
+    /// The key that the payload is masked with; zeros, which change nothing, where it is not.
     pub(crate) fn mask(&self) -> [u8; 4] {
         let mut mask = [0; 4];
-        let end = self.length_end();
-        mask.copy_from_slice(&self.bytes[end..end + 4]);
+        if self.is_masked() {
+            let end = self.length_end();
+            mask.copy_from_slice(&self.bytes[end..end + 4]);
+        }
         mask
-    }
-
-    /// The head as it came in.
-    pub(crate) fn bytes(&self) -> &[u8] {
-        &self.bytes[..self.len]
     }
 
     fn length_end(&self) -> usize {

@@ -27,6 +27,8 @@ const TURN_FRAMES: u64 = 1024;
 
 /// Stands between the socket and tungstenite.
 ///
+/// Tungstenite always plays the server's part, also where we are the client: it gets masked frames and writes plain ones.
+///
 /// Inbound the [`Inspector`] judges each frame by its head; after a verdict there is an end of the stream. Outbound nothing
 /// passes: tungstenite sends control frames only, and these go into the outbox, which merges them with the messages at
 /// frame boundaries.
@@ -45,11 +47,12 @@ pub(crate) struct Gate {
 
 impl Gate {
     pub(crate) fn new(outbox: Arc<Outbox>, conf: &WsConf, agreed: Option<&Agreed>) -> Self {
-        let inflater = agreed.map(|agreed| Inflater::new(agreed, conf.max_message_bytes));
+        let role = outbox.role();
+        let inflater = agreed.map(|agreed| Inflater::new(agreed.inbound(role), conf.max_message_bytes));
         Self {
             outbox,
             intake: Intake::default(),
-            inspector: Inspector::new(conf, inflater, Instant::now()),
+            inspector: Inspector::new(role, conf, inflater, Instant::now()),
             verdict: None,
             whole: None,
             received: 0,

@@ -11,7 +11,7 @@ use rest::{IntoResponse, Response};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use crate::compression::Agreed;
-use crate::extensions;
+use crate::extensions::extensions;
 use crate::header::{has_token, only};
 use crate::subprotocol;
 use crate::upgrader::Upgrader;
@@ -58,7 +58,7 @@ pub(crate) fn judge(parts: &Parts, upgrader: &Upgrader) -> Result<Accepted, Hand
     if subprotocol.is_none() && upgrader.requires_subprotocol() {
         return Err(HandshakeError::NoSubprotocol);
     }
-    let offers = extensions::offers(headers).ok_or(HandshakeError::MalformedExtensions)?;
+    let offers = extensions(headers).ok_or(HandshakeError::MalformedExtensions)?;
     let agreed = upgrader.compression(parts).and_then(|conf| Agreed::first(&offers, conf));
     Ok(Accepted::new(key, subprotocol, agreed))
 }

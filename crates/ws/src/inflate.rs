@@ -3,7 +3,7 @@ use std::fmt;
 
 use flate2::{Decompress, FlushDecompress, Status};
 
-use crate::compression::Agreed;
+use crate::compression::Half;
 use crate::verdict::Verdict;
 
 /// Inflates one connection's messages, RFC 7692 section 7.2.2, piece by piece.
@@ -36,15 +36,8 @@ pub(crate) struct Step {
 }
 
 impl Inflater {
-    pub(crate) fn new(agreed: &Agreed, limit: usize) -> Self {
-        Self {
-            has_takeover: agreed.client_takeover,
-            limit,
-            stream: None,
-            inflated: 0,
-            has_begun: false,
-            tail: 0,
-        }
+    pub(crate) fn new(peer: &Half, limit: usize) -> Self {
+        Self { has_takeover: peer.takeover, limit, stream: None, inflated: 0, has_begun: false, tail: 0 }
     }
 
     /// Inflates some of `input` into some of `out`. Without progress it needs more of one of both.
@@ -120,13 +113,9 @@ impl fmt::Debug for Inflater {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::conf::Compression;
-    use crate::extensions::Offer;
 
     fn inflater(takeover: bool, limit: usize) -> Inflater {
-        let conf = Compression { client_context_takeover: takeover, ..Compression::default() };
-        let offer = Offer { name: "permessage-deflate", parameters: Vec::new() };
-        Inflater::new(&Agreed::first(&[offer], &conf).unwrap(), limit)
+        Inflater::new(&Half { takeover, bits: None }, limit)
     }
 
     fn message(inflater: &mut Inflater, input: &[u8]) -> Result<Vec<u8>, Verdict> {

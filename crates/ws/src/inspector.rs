@@ -1,4 +1,4 @@
-//! Which frames of a client get through to tungstenite, and in which slices. Plain data and slices of bytes: no socket, no
+//! Which frames of a peer get through to tungstenite, and in which slices. Plain data and slices of bytes: no socket, no
 //! clock, no waiting. `payload.rs` has what happens behind a head.
 
 use tokio::time::Instant;
@@ -7,18 +7,19 @@ use crate::allowance::Allowance;
 use crate::conf::WsConf;
 use crate::frame::{BINARY, CLOSE, CONTINUATION, Head, MAX_HEAD, RSV, RSV1, TEXT};
 use crate::inflate::Inflater;
+use crate::role::Role;
 use crate::verdict::Verdict;
 
 mod payload;
 
 /// A frame up to this length goes on as it is, its head before its payload is there; tungstenite makes room for that
 /// much, which its read buffer has anyway. Less than what the gate passes at once.
-const DIRECT: u64 = 512;
+const DIRECT: u16 = 512;
 
 /// How many bytes of a message count as progress, so that the time it may take begins anew.
 const PROGRESS: u64 = 64 * 1024;
 
-/// Judges a client's frames by their heads, and passes on what is in order.
+/// Judges a peer's frames by their heads, and passes on what is in order, masked as a client's whichever the peer is.
 ///
 /// A verdict is given on the bytes of a head alone, as soon as they are there, and nothing of the frame or of what is
 /// behind it is passed on. What was before it is.
@@ -29,6 +30,8 @@ const PROGRESS: u64 = 64 * 1024;
 /// time: it is taken out and goes past tungstenite.
 #[derive(Debug)]
 pub(crate) struct Inspector {
+    /// Ours, which says whether the peer must mask or must not.
+    role: Role,
     max_message_bytes: usize,
     max_fragments: usize,
     allowance: Allowance,
@@ -92,8 +95,9 @@ pub(crate) struct Passed {
 }
 
 impl Inspector {
-    pub(crate) fn new(conf: &WsConf, inflater: Option<Inflater>, now: Instant) -> Self {
+    pub(crate) fn new(role: Role, conf: &WsConf, inflater: Option<Inflater>, now: Instant) -> Self {
         Self {
+            role,
             max_message_bytes: conf.max_message_bytes,
             max_fragments: conf.max_fragments,
             allowance: Allowance::new(conf.max_overhead_frames, now),
@@ -181,7 +185,7 @@ impl Inspector {
             return Ok(false);
         }
         self.judge_length()?;
-        if !self.head.fill_mask(input) {
+        if !self.head.fill_rest(input) {
             return Ok(false);
         }
         let left = self.head.length();
@@ -189,8 +193,8 @@ impl Inspector {
         self.stage = if self.is_compressed() {
             self.compressed.get_or_insert(self.head.opcode());
             Stage::Inflated { left, mask: self.head.mask() }
-        } else if left <= DIRECT {
-            payload::put(out, self.head.bytes());
+        } else if let Some(len) = u16::try_from(left).ok().filter(|len| *len <= DIRECT) {
+            payload::put_head(out, self.head.first(), len, self.head.mask());
             Stage::Direct { left }
         } else {
             Stage::Sliced { left, mask: self.head.mask(), opcode: self.head.opcode() }
@@ -206,8 +210,10 @@ impl Inspector {
         if head.first() & RSV & !allowed != 0 {
             return Err(Verdict::Protocol("a reserved bit is set"));
         }
-        if !head.is_masked() {
-            return Err(Verdict::Protocol("a client's frame must be masked"));
+        match (self.role, head.is_masked()) {
+            (Role::Server, true) | (Role::Client, false) => {}
+            (Role::Server, false) => return Err(Verdict::Protocol("a client's frame must be masked")),
+            (Role::Client, true) => return Err(Verdict::Protocol("a server's frame must not be masked")),
         }
         match (head.opcode(), self.open) {
             (CONTINUATION, None) => Err(Verdict::Protocol("a continuation of no message")),

@@ -16,7 +16,9 @@ use crate::batch::Batch;
 use crate::close::CloseFrame;
 use crate::deflate::Deflater;
 use crate::error::{Error, Kind};
+use crate::mask;
 use crate::prepared::Prepared;
+use crate::role::Role;
 
 /// What a socket's bytes go over.
 pub(crate) trait Transport: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -48,9 +50,12 @@ pub(crate) struct Outbox {
     rtt: AtomicU64,
     /// Where compression was agreed on.
     deflater: Option<Deflater>,
+    role: Role,
 }
 
 struct State {
+    /// Where we are the client, each frame is masked when its write begins.
+    role: Role,
     /// `None` once the connection is cut.
     io: Option<Box<dyn Transport>>,
     /// The frames of the write that is going on.
@@ -86,9 +91,10 @@ pub(crate) enum Side {
 }
 
 impl Outbox {
-    pub(crate) fn new(io: impl Transport + 'static, deflater: Option<Deflater>) -> Self {
+    pub(crate) fn new(io: impl Transport + 'static, role: Role, deflater: Option<Deflater>) -> Self {
         let wakers = Arc::new(Wakers::default());
         let state = State {
+            role,
             io: Some(Box::new(io)),
             batch: Batch::default(),
             queue: VecDeque::new(),
@@ -103,7 +109,12 @@ impl Outbox {
         };
         let waker = wakers.clone().into();
         let (stopping, rtt) = (AtomicBool::new(false), AtomicU64::new(NO_RTT));
-        Self { state: Mutex::new(state), wakers, waker, stopping, rtt, deflater }
+        Self { state: Mutex::new(state), wakers, waker, stopping, rtt, deflater, role }
+    }
+
+    /// Which end of the connection this is.
+    pub(crate) fn role(&self) -> Role {
+        self.role
     }
 
     pub(crate) fn deflater(&self) -> Option<&Deflater> {
@@ -164,7 +175,7 @@ impl Outbox {
     /// Takes over the control frames that tungstenite wants to send.
     pub(crate) fn capture(&self, mut frames: &[u8]) {
         let mut state = self.state();
-        // They are a server's: unmasked, and no longer than a control frame can be.
+        // They are unmasked, as tungstenite always plays the server, and no longer than a control frame can be.
         while let [first, len, rest @ ..] = frames {
             let end = 2 + usize::from(*len).min(rest.len());
             let frame = Bytes::copy_from_slice(&frames[..end]);
@@ -329,7 +340,9 @@ impl State {
         let mut queue = mem::take(&mut self.queue);
         self.begin(queue.drain(..messages));
         if queue.is_empty() {
-            self.batch.push(self.close.take().unwrap_or_default());
+            if let Some(close) = self.close.take() {
+                self.put(close);
+            }
         } else {
             self.queue = queue; // an empty one is dropped: an idle connection holds no memory of its last burst
         }
@@ -340,11 +353,19 @@ impl State {
     fn begin(&mut self, messages: impl Iterator<Item = Bytes>) {
         let ping = self.ping.take().map(|[a, b, c, d]| Bytes::copy_from_slice(&[0x89, 4, a, b, c, d]));
         let control = mem::take(&mut self.pongs).into_iter().chain(ping);
-        control.for_each(|frame| self.batch.push(frame));
+        control.for_each(|frame| self.put(frame));
         for frame in messages {
-            self.batch.push(frame);
+            self.put(frame);
             self.sent.messages += 1;
         }
+    }
+
+    /// Puts a frame into the batch. A client masks each with a key of its own, also one that others send too.
+    fn put(&mut self, frame: Bytes) {
+        self.batch.push(match self.role {
+            Role::Server => frame,
+            Role::Client => mask::masked(&frame),
+        });
     }
 }
 

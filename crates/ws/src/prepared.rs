@@ -8,8 +8,8 @@ use crate::frame::RSV1;
 
 /// A message as the complete frame that goes over the wire, made once and shared by all its receivers.
 ///
-/// A clone is a reference count. Frames of a server carry no mask, so that the same bytes suit every client. Where
-/// compression was agreed on, the first receiver has it compressed, once for all.
+/// A clone is a reference count. Frames of a server carry no mask, so that the same bytes suit every client; a client masks
+/// them when they go out. Where compression was agreed on, the first receiver has it compressed, once for all.
 ///
 /// ```
 /// use ws::Prepared;
@@ -70,7 +70,7 @@ impl Prepared {
         Self::payload_of(&self.frame)
     }
 
-    /// What a frame of a server's has behind its head.
+    /// What an unmasked frame has behind its head.
     pub(crate) fn payload_of(frame: &[u8]) -> &[u8] {
         match frame[1] {
             127 => &frame[10..],

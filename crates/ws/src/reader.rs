@@ -88,7 +88,12 @@ impl Reader {
     }
 
     fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Message>, Error>> {
-        self.inbound.as_mut().map_or(Poll::Ready(Ok(None)), |inbound| inbound.poll_recv(cx))
+        let Some(inbound) = &mut self.inbound else { return Poll::Ready(Ok(None)) };
+        let received = inbound.poll_recv(cx);
+        if let (Poll::Ready(Err(error)), None) = (&received, &self.home) {
+            inbound.say(error, cx);
+        }
+        received
     }
 }
 
@@ -282,6 +287,14 @@ impl Inbound {
         }
     }
 
+    /// Tells the peer why it is the end, as far as that can be said without waiting.
+    fn say(&self, error: &Error, cx: &Context<'_>) {
+        if let Some(frame) = error.close_frame() {
+            self.outbox.close(&frame);
+            let _ = self.outbox.poll_flush(Side::Reader, cx);
+        }
+    }
+
     fn give_up(&mut self, phase: Phase, why: Kind) -> Result<(), Error> {
         self.phase = phase;
         Err(why.into())
@@ -300,8 +313,7 @@ impl Inbound {
         if matches!(self.phase, Phase::Broken) {
             // What still comes in cannot be understood any more. It is read all the same: closing a socket with unread
             // bytes resets it, and would take our close frame from the peer.
-            let _gone = std::future::poll_fn(|cx| self.engine.get_mut().poll_discard(cx)).await;
-            return;
+            return self.discard().await;
         }
         self.tenure.lift();
         self.rate = None;
@@ -315,6 +327,11 @@ impl Inbound {
             }
         };
         std::future::poll_fn(|cx| end(self, cx)).await;
+    }
+
+    /// Reads and discards up to the end of the stream. To be bounded in time by the caller.
+    pub(crate) async fn discard(&mut self) {
+        let _gone = std::future::poll_fn(|cx| self.engine.get_mut().poll_discard(cx)).await;
     }
 
     pub(crate) fn conf(&self) -> &WsConf {

@@ -18,6 +18,7 @@ use crate::end::End;
 use crate::error::{Error, Kind};
 use crate::outbox::Outbox;
 use crate::reader::Inbound;
+use crate::role::Role;
 use crate::socket::WebSocket;
 
 /// Runs a handler on its socket, and closes whatever way the handler ended.
@@ -42,7 +43,7 @@ pub(crate) async fn run<F, Fut>(
 {
     let begin = Instant::now();
     let (home, mut returned) = oneshot::channel();
-    let socket = WebSocket::open(connection, conf, agreed.as_ref(), Some(home))
+    let socket = WebSocket::open(connection, Role::Server, conf, agreed.as_ref(), Some(home))
         .await
         .with_handshake(subprotocol, peer);
     let outbox = socket.outbox().clone();

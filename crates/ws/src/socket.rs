@@ -17,12 +17,16 @@ use crate::message::Message;
 use crate::outbox::Outbox;
 use crate::prepared::Prepared;
 use crate::reader::{Inbound, Reader};
+use crate::role::Role;
 use crate::writer::Writer;
 
-/// A WebSocket connection, the server's end.
+/// A WebSocket connection, the server's end or the client's.
 ///
-/// A handler gets one as its first argument, and need not close it: however the handler ends, the session sends the
+/// A route's handler gets one as its first argument, and need not close it: however the handler ends, the session sends the
 /// close that fits, waits for the peer's, and is done within [`CloseTimeout`](WsConf::close_timeout).
+///
+/// A client's has no session, and is closed by [`close`](Self::close). Dropping it cuts the connection; where
+/// [`recv`](Self::recv) has failed, the close that fits has gone out before, as far as the peer took it without a wait.
 ///
 /// ```
 /// use ws::{Error, WebSocket};
@@ -47,18 +51,27 @@ impl WebSocket {
     /// Makes a server's socket of a connection whose handshake is done, for instance one end of
     /// [`tokio::io::duplex`] in a test.
     pub async fn from_raw(io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static, conf: WsConf) -> Self {
-        Self::open(io, Arc::new(conf), None, None).await
+        Self::open(io, Role::Server, Arc::new(conf), None, None).await
+    }
+
+    /// Makes a client's socket of a connection whose handshake is done, by whatever spoke HTTP on it.
+    pub async fn from_raw_client(
+        io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+        conf: WsConf,
+    ) -> Self {
+        Self::open(io, Role::Client, Arc::new(conf), None, None).await
     }
 
     /// As [`from_raw`](Self::from_raw), with the compression that was agreed on; whoever has the other end of `home` gets the inbound half back on drop.
     pub(crate) async fn open(
         io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+        role: Role,
         conf: Arc<WsConf>,
         agreed: Option<&Agreed>,
         home: Option<oneshot::Sender<Box<Inbound>>>,
     ) -> Self {
-        let deflater = agreed.map(|agreed| Deflater::new(agreed, &conf.compression));
-        let outbox = Arc::new(Outbox::new(io, deflater));
+        let deflater = agreed.and_then(|agreed| Deflater::new(agreed.outbound(role), &conf.compression));
+        let outbox = Arc::new(Outbox::new(io, role, deflater));
         let writer = Writer::new(outbox.clone(), conf.write_timeout);
         let inbound = Inbound::new(Gate::new(outbox.clone(), &conf, agreed), outbox, conf).await;
         Self { reader: Reader::new(inbound, home), writer, subprotocol: None, peer: None }

@@ -6,7 +6,7 @@ use rest::{Body, Engine, Readiness, Response, Route, StatusCode, Upgrade};
 use tower::Service;
 use ws::{Error, HandshakeError, Upgrader, WebSocket};
 
-use crate::support::{ACCEPT, KEY, Peer, Response as Answer, Served, conf, masked, request, serve, text};
+use crate::support::{ACCEPT, Head as Answer, KEY, Peer, Served, conf, masked, request, serve, text};
 
 const BAD_REQUEST: &str = "HTTP/1.1 400 Bad Request";
 const UPGRADE_REQUIRED: &str = "HTTP/1.1 426 Upgrade Required";
@@ -77,8 +77,8 @@ fn relevant(answer: &Answer) -> Vec<(&str, &str)> {
 async fn check(served: &Served, what: &str, request: &str, status: &str, headers: &[(&str, &str)]) {
     let mut peer = served.connect().await;
     peer.write(request).await;
-    let answer = peer.response().await;
-    assert_eq!((answer.status.as_str(), relevant(&answer).as_slice()), (status, headers), "{what}");
+    let answer = peer.head().await;
+    assert_eq!((answer.start_line.as_str(), relevant(&answer).as_slice()), (status, headers), "{what}");
     if status == SWITCHING {
         peer.write(text("hello")).await;
         assert_eq!(peer.text().await, "hello", "{what}: after the handshake");
@@ -86,7 +86,7 @@ async fn check(served: &Served, what: &str, request: &str, status: &str, headers
         assert_eq!(peer.rest().await, [], "{what}: after the refusal");
     } else {
         peer.write("GET /ready HTTP/1.1\r\nHost: example.com\r\n\r\n").await;
-        assert_eq!(peer.response().await.status, "HTTP/1.1 200 OK", "{what}: after the refusal");
+        assert_eq!(peer.head().await.start_line, "HTTP/1.1 200 OK", "{what}: after the refusal");
     }
 }
 
@@ -160,8 +160,8 @@ async fn the_request_is_a_get_of_http_1_1_without_a_body() {
     ] {
         let mut peer = served.connect().await;
         peer.write(&request).await;
-        let answer = peer.response().await;
-        assert_eq!((answer.status.as_str(), relevant(&answer).as_slice()), (status, headers), "{what}");
+        let answer = peer.head().await;
+        assert_eq!((answer.start_line.as_str(), relevant(&answer).as_slice()), (status, headers), "{what}");
     }
 }
 
@@ -224,7 +224,7 @@ async fn frames_that_come_with_the_handshake_are_received_after_the_101() {
     let served = serve(engine(conf())).await;
     let mut peer = served.connect().await;
     peer.write([request("/ws", &[]).into_bytes(), text("one"), text("two")].concat()).await;
-    assert_eq!(peer.response().await.status, SWITCHING);
+    assert_eq!(peer.head().await.start_line, SWITCHING);
     assert_eq!(peer.text().await, "one");
     assert_eq!(peer.text().await, "two");
 }
@@ -235,9 +235,9 @@ async fn bytes_after_a_refused_handshake_are_http_and_never_frames() {
     let refused = request("/ws", &[("Sec-WebSocket-Key", &[])]).into_bytes();
     let mut peer = served.connect().await;
     peer.write([refused, masked(0x81, "hello")].concat()).await;
-    assert_eq!(peer.response().await.status, BAD_REQUEST, "the key is missing");
-    let next = peer.response().await;
-    assert_eq!(next.status, BAD_REQUEST, "a frame is no request");
+    assert_eq!(peer.head().await.start_line, BAD_REQUEST, "the key is missing");
+    let next = peer.head().await;
+    assert_eq!(next.start_line, BAD_REQUEST, "a frame is no request");
     assert_eq!(peer.rest().await, []);
 }
 
@@ -247,8 +247,8 @@ async fn a_request_pipelined_behind_a_refused_handshake_is_answered() {
     let refused = request("/ws", &[("Sec-WebSocket-Version", &["8"])]);
     let mut peer = served.connect().await;
     peer.write(refused + &request("/ws", &[])).await;
-    assert_eq!(peer.response().await.status, UPGRADE_REQUIRED);
-    assert_eq!(peer.response().await.status, SWITCHING, "the second handshake is judged anew");
+    assert_eq!(peer.head().await.start_line, UPGRADE_REQUIRED);
+    assert_eq!(peer.head().await.start_line, SWITCHING, "the second handshake is judged anew");
     peer.write(text("hello")).await;
     assert_eq!(peer.text().await, "hello");
 }
@@ -264,16 +264,16 @@ async fn a_stopping_engine_takes_no_new_sockets() {
     drop(served.stop());
     loop {
         peer.write("GET /ready HTTP/1.1\r\nHost: example.com\r\n\r\n").await;
-        if peer.response().await.status == "HTTP/1.1 503 Service Unavailable" {
+        if peer.head().await.start_line == "HTTP/1.1 503 Service Unavailable" {
             break;
         }
     }
-    for mut peer in [peer, Peer::new(tokio::net::TcpStream::connect(addr).await.unwrap())] {
+    for mut peer in [peer, Peer::client(tokio::net::TcpStream::connect(addr).await.unwrap())] {
         // when a client comes
         peer.write(request("/ws", &[])).await;
         // then it is sent away
-        let answer = peer.response().await;
-        assert_eq!(answer.status, "HTTP/1.1 503 Service Unavailable");
+        let answer = peer.head().await;
+        assert_eq!(answer.start_line, "HTTP/1.1 503 Service Unavailable");
         assert_eq!(relevant(&answer), [("connection", "close"), ("retry-after", "1")]);
         assert_eq!(peer.rest().await, []);
     }

@@ -14,3 +14,4 @@ mod session;
 mod stopping;
 mod pump;
 mod relay;
+mod client;

@@ -237,8 +237,8 @@ async fn the_halves_work_in_two_tasks() {
     });
 
     let (read, write) = tokio::io::split(peer.io);
-    let mut ears = crate::support::Peer::new(tokio::io::join(read, tokio::io::sink()));
-    let mut mouth = crate::support::Peer::new(tokio::io::join(tokio::io::empty(), write));
+    let mut ears = crate::support::Peer::client(tokio::io::join(read, tokio::io::sink()));
+    let mut mouth = crate::support::Peer::client(tokio::io::join(tokio::io::empty(), write));
     let talking = tokio::spawn(async move {
         for i in 0..COUNT {
             mouth.write(masked(PING, i.to_string())).await;

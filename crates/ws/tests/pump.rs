@@ -103,9 +103,9 @@ async fn an_evicted_client_who_reads_again_is_told_1013() {
     let mut fast = join(&served, &hub).await;
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(4096).unwrap();
-    let mut slow = Peer::new(socket.connect(served.addr).await.unwrap());
+    let mut slow = Peer::client(socket.connect(served.addr).await.unwrap());
     slow.write(request("/ws", &[])).await;
-    slow.response().await;
+    slow.head().await;
     hub.online().wait_for(|now| *now == 2).await.unwrap();
     // when so much is said that no buffer holds it
     let long = "x".repeat(60_000);

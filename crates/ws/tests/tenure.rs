@@ -64,7 +64,9 @@ async fn a_connection_on_which_nothing_is_said_is_closed_with_3008() {
     // it lives, and answers each ping
     let answering = async {
         while let Some(frame) = peer.next().await {
-            peer.write(masked(0x8a, frame.payload)).await;
+            if frame.first == 0x89 {
+                peer.write(masked(0x8a, frame.payload)).await;
+            }
         }
     };
     let (failed, ()) = tokio::join!(failing, answering);

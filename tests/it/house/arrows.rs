@@ -47,6 +47,7 @@ const ALLOWED: [(&str, &[&str]); 3] = [
             "flate2",
             "futures-util",
             "http",
+            "rand",
             "serde",
             "tokio",
             "tokio-tungstenite",

@@ -2,6 +2,7 @@
 
 use super::{Inspector, PROGRESS, Stage, Whole};
 use crate::frame::{CONTINUATION, FIN, MAX_HEAD, MAX_SLICE_HEAD, TEXT, write_slice_head};
+use crate::mask;
 use crate::verdict::Verdict;
 
 impl Inspector {
@@ -42,9 +43,7 @@ impl Inspector {
         let is_last = n as u64 == left;
         let first = if is_last && self.head.is_final() { FIN | opcode } else { opcode };
         let len = u16::try_from(n).expect("it is no more than the room");
-        let mut head = [0; MAX_SLICE_HEAD];
-        let end = write_slice_head(&mut head, first, len, mask);
-        put(out, &head[..end]);
+        put_head(out, first, len, mask);
         let (taken, rest) = input.split_at(n);
         put(out, taken);
         *input = rest;
@@ -56,10 +55,10 @@ impl Inspector {
     }
 
     /// Takes a message out, whose payload is there whole.
-    fn take_out(&mut self, len: usize, mask: [u8; 4], input: &mut &[u8]) {
+    fn take_out(&mut self, len: usize, key: [u8; 4], input: &mut &[u8]) {
         let (payload, rest) = input.split_at(len);
         let mut payload = payload.to_vec();
-        unmask(&mut payload, mask);
+        mask::apply(&mut payload, key);
         *input = rest;
         self.whole = Some(Whole { is_text: self.head.opcode() == TEXT, payload });
         self.end_frame();
@@ -93,7 +92,7 @@ impl Inspector {
             let mut block = [0; 512];
             let n = at_most(left, input.len().min(block.len()));
             block[..n].copy_from_slice(&input[..n]);
-            unmask(&mut block[..n], mask);
+            mask::apply(&mut block[..n], mask);
             let step = inflater.inflate(&block[..n], &mut room[written..])?;
             if !step.is_progress {
                 if n > 0 {
@@ -139,20 +138,19 @@ impl Inspector {
     }
 }
 
-fn unmask(payload: &mut [u8], mask: [u8; 4]) {
-    let mut wide = [0; 32];
-    wide.iter_mut().zip(mask.iter().cycle()).for_each(|(wide, key)| *wide = *key);
-    for chunk in payload.chunks_mut(wide.len()) {
-        chunk.iter_mut().zip(&wide).for_each(|(byte, key)| *byte ^= key);
-    }
-}
-
 fn at_most(left: u64, n: usize) -> usize {
     usize::try_from(left).map_or(n, |left| left.min(n))
 }
 
+/// Puts a head that announces so many bytes, masked as tungstenite expects it of a client, whatever came in.
+pub(super) fn put_head(out: &mut &mut [u8], first: u8, len: u16, mask: [u8; 4]) {
+    let mut head = [0; MAX_SLICE_HEAD];
+    let end = write_slice_head(&mut head, first, len, mask);
+    put(out, &head[..end]);
+}
+
 /// Copies `bytes` to the front of `out`, which has the room, and shortens it by them.
-pub(super) fn put(out: &mut &mut [u8], bytes: &[u8]) {
+fn put(out: &mut &mut [u8], bytes: &[u8]) {
     let (front, rest) = std::mem::take(out).split_at_mut(bytes.len());
     front.copy_from_slice(bytes);
     *out = rest;

@@ -3,10 +3,9 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::compression::Agreed;
+use crate::compression::Half;
 use crate::conf::Compression;
 use crate::deflate::{Deflater, History};
-use crate::extensions::Offer;
 use crate::frame::{FIN, MAX_SLICE_HEAD, write_slice_head};
 use crate::prepared::Prepared;
 
@@ -24,7 +23,7 @@ fn conf() -> WsConf {
 }
 
 /// The parser: no state but a position, no mercy, no speed.
-fn reference(wire: &[u8], conf: &WsConf) -> (Vec<Item>, Option<Verdict>) {
+fn reference(role: Role, wire: &[u8], conf: &WsConf) -> (Vec<Item>, Option<Verdict>) {
     let mut items = Vec::new();
     let mut at = 0;
     let mut message: Option<(u64, usize)> = None;
@@ -49,8 +48,11 @@ fn reference(wire: &[u8], conf: &WsConf) -> (Vec<Item>, Option<Verdict>) {
         if rsv != 0 {
             refuse!("a reserved bit is set");
         }
-        if !masked {
+        if role == Role::Server && !masked {
             refuse!("a client's frame must be masked");
+        }
+        if role == Role::Client && masked {
+            refuse!("a server's frame must not be masked");
         }
         if ![0, 1, 2, 8, 9, 10].contains(&opcode) {
             refuse!("a reserved opcode");
@@ -82,7 +84,8 @@ fn reference(wire: &[u8], conf: &WsConf) -> (Vec<Item>, Option<Verdict>) {
         if opcode < 8 && bytes + length > conf.max_message_bytes as u64 {
             return (items, Some(Verdict::TooBig(conf.max_message_bytes)));
         }
-        let key = need!(after..after + 4);
+        let key = if masked { need!(after..after + 4) } else { &[0; 4] };
+        let after = if masked { after + 4 } else { after };
         let is_fragment = opcode == 0 || (opcode < 8 && !fin);
         if opcode >= 8 || (is_fragment && length == 0) {
             if tokens == 0 {
@@ -95,7 +98,7 @@ fn reference(wire: &[u8], conf: &WsConf) -> (Vec<Item>, Option<Verdict>) {
         if is_fragment && fragments + 1 > conf.max_fragments {
             return (items, Some(Verdict::Flood("a message of too many fragments")));
         }
-        let body = &wire[after + 4..];
+        let body = &wire[after..];
         let whole = body.len() as u64 >= length;
         let body = if whole { &body[..usize::try_from(length).unwrap()] } else { body };
         let plain = body.iter().zip(key.iter().cycle()).map(|(byte, key)| byte ^ key);
@@ -119,21 +122,25 @@ fn reference(wire: &[u8], conf: &WsConf) -> (Vec<Item>, Option<Verdict>) {
         if !whole {
             return (items, None);
         }
-        at = after + 4 + body.len();
+        at = after + body.len();
     }
 }
 
-/// Reads what the inspector let through, which is in order but for its end.
+/// Reads what the inspector let through, which is in order but for its end, and masked in either role.
 fn items(wire: &[u8]) -> Vec<Item> {
     let no_limits =
         WsConf { max_fragments: usize::MAX, max_overhead_frames: usize::MAX, ..WsConf::default() };
     // Slices of short messages have lengths in the shortest form too, so that the same parser will do.
-    reference(wire, &WsConf { max_message_bytes: 1 << 30, ..no_limits }).0
+    reference(Role::Server, wire, &WsConf { max_message_bytes: 1 << 30, ..no_limits }).0
 }
 
 /// Passes `wire` in pieces of these sizes to buffers of these sizes, each over and over again.
 fn pass(conf: &WsConf, wire: &[u8], pieces: &[usize], rooms: &[usize]) -> (Vec<u8>, Option<Verdict>) {
-    pass_with(Inspector::new(conf, None, Instant::now()), wire, pieces, rooms)
+    pass_with(inspector(Role::Server, conf), wire, pieces, rooms)
+}
+
+fn inspector(role: Role, conf: &WsConf) -> Inspector {
+    Inspector::new(role, conf, None, Instant::now())
 }
 
 fn pass_with(
@@ -176,7 +183,7 @@ fn pass_with(
     }
 }
 
-/// One of a client's frames, mostly such as may stand there.
+/// One of a peer's frames, mostly such as may stand there.
 #[derive(Clone, Debug)]
 struct Draft {
     opcode: u8,
@@ -197,7 +204,7 @@ fn draft() -> impl Strategy<Value = Draft> {
         .prop_map(|(opcode, fin, payload, mask, flaw)| Draft { opcode, fin, payload, mask, flaw })
 }
 
-fn wire(drafts: &[Draft], flaws: bool) -> Vec<u8> {
+fn wire(role: Role, drafts: &[Draft], flaws: bool) -> Vec<u8> {
     let mut wire = Vec::new();
     let mut open = false;
     for draft in drafts {
@@ -219,7 +226,8 @@ fn wire(drafts: &[Draft], flaws: bool) -> Vec<u8> {
         }
         let rsv = if flaw == 5 { 0x10 << (payload.len() % 3) } else { 0 };
         wire.push(if fin { 0x80 } else { 0 } | rsv | opcode);
-        let bit = if flaw == 6 { 0 } else { 0x80 };
+        let is_masked = (flaw == 6) != (role == Role::Server);
+        let bit = if is_masked { 0x80 } else { 0 };
         let len = payload.len() as u64 | if flaw == 7 { 1 << 63 } else { 0 };
         match (u8::try_from(len), u16::try_from(len)) {
             (Ok(len @ ..=125), _) if flaw != 8 && flaw != 9 => wire.push(bit | len),
@@ -232,7 +240,8 @@ fn wire(drafts: &[Draft], flaws: bool) -> Vec<u8> {
                 wire.extend(len.to_be_bytes());
             }
         }
-        wire.extend(mask);
+        let mask = if is_masked { mask } else { [0; 4] };
+        wire.extend(mask.iter().filter(|_| is_masked));
         wire.extend(payload.iter().zip(mask.iter().cycle()).map(|(byte, key)| byte ^ key));
         if opcode < 8 {
             open = !fin;
@@ -241,14 +250,8 @@ fn wire(drafts: &[Draft], flaws: bool) -> Vec<u8> {
     wire
 }
 
-fn agreed(takeover: bool) -> Agreed {
-    let both = Compression {
-        server_context_takeover: takeover,
-        client_context_takeover: takeover,
-        ..Compression::default()
-    };
-    let offer = Offer { name: "permessage-deflate", parameters: Vec::new() };
-    Agreed::first(&[offer], &both).unwrap()
+fn role() -> impl Strategy<Value = Role> {
+    prop_oneof![Just(Role::Server), Just(Role::Client)]
 }
 
 fn sizes(least: usize) -> impl Strategy<Value = Vec<usize>> {
@@ -258,15 +261,16 @@ fn sizes(least: usize) -> impl Strategy<Value = Vec<usize>> {
 proptest! {
     #[test]
     fn verdicts_and_what_goes_before_them_are_the_slow_parsers(
+        role in role(),
         drafts in prop::collection::vec(draft(), 0..25),
         cut in 0..100usize,
         pieces in sizes(1),
         rooms in sizes(MAX_HEAD),
     ) {
-        let mut wire = wire(&drafts, true);
+        let mut wire = wire(role, &drafts, true);
         wire.truncate(wire.len() - wire.len() * cut.saturating_sub(70) / 100);
-        let expected = reference(&wire, &conf());
-        let (passed, verdict) = pass(&conf(), &wire, &pieces, &rooms);
+        let expected = reference(role, &wire, &conf());
+        let (passed, verdict) = pass_with(inspector(role, &conf()), &wire, &pieces, &rooms);
         prop_assert_eq!(verdict, expected.1);
         prop_assert!(items(&passed) == expected.0, "{:x?} became {:x?}", wire, passed);
     }
@@ -282,7 +286,7 @@ proptest! {
         for draft in &mut drafts {
             draft.payload.truncate(512);
         }
-        let wire = wire(&drafts, false);
+        let wire = wire(Role::Server, &drafts, false);
         prop_assert_eq!(pass(&WsConf::default(), &wire, &pieces, &rooms), (wire, None));
     }
 
@@ -293,8 +297,8 @@ proptest! {
         rooms in sizes(MAX_HEAD),
         takeover: bool,
     ) {
-        let agreed = agreed(takeover);
-        let deflater = Deflater::new(&agreed, &Compression { threshold: 0, ..Compression::default() });
+        let peer = Half { takeover, bits: None };
+        let deflater = Deflater::new(&peer, &Compression { threshold: 0, ..Compression::default() }).unwrap();
         let mut history = History::default();
         let (mut wire, mut expected) = (Vec::new(), Vec::new());
         for (draft, fragments) in &drafts {
@@ -318,7 +322,8 @@ proptest! {
                 expected.push((fin, at));
             }
         }
-        let inspector = Inspector::new(&WsConf::default(), Some(Inflater::new(&agreed, 1 << 20)), Instant::now());
+        let inflater = Some(Inflater::new(&peer, 1 << 20));
+        let inspector = Inspector::new(Role::Server, &WsConf::default(), inflater, Instant::now());
         let (passed, verdict) = pass_with(inspector, &wire, &pieces, &rooms);
         prop_assert_eq!(verdict, None);
         let items = items(&passed);
@@ -342,16 +347,19 @@ proptest! {
     ) {
         let mut wire = vec![FIN | RSV1 | BINARY, 0x80 | u8::try_from(noise.len()).unwrap(), 0, 0, 0, 0];
         wire.extend(noise);
-        let inflater = Inflater::new(&agreed(takeover), 1 << 20);
-        let inspector = Inspector::new(&WsConf::default(), Some(inflater), Instant::now());
+        let inflater = Inflater::new(&Half { takeover, bits: None }, 1 << 20);
+        let inspector = Inspector::new(Role::Server, &WsConf::default(), Some(inflater), Instant::now());
         let (_, verdict) = pass_with(inspector, &wire, &pieces, &[100]);
         prop_assert!(matches!(verdict, None | Some(Verdict::Deflate | Verdict::TooBig(_))), "{:?}", verdict);
     }
 
     #[test]
-    fn noise_is_judged_as_the_slow_parser_does(wire in prop::collection::vec(any::<u8>(), 0..40)) {
-        let (passed, verdict) = pass(&conf(), &wire, &[1], &[MAX_HEAD]);
-        let expected = reference(&wire, &conf());
+    fn noise_is_judged_as_the_slow_parser_does(
+        role in role(),
+        wire in prop::collection::vec(any::<u8>(), 0..40),
+    ) {
+        let (passed, verdict) = pass_with(inspector(role, &conf()), &wire, &[1], &[MAX_HEAD]);
+        let expected = reference(role, &wire, &conf());
         prop_assert_eq!((items(&passed), verdict), expected);
     }
 }
@@ -406,7 +414,7 @@ fn what_stands_behind_a_close_is_not_looked_at() {
 #[test]
 fn a_message_is_unfinished_from_its_first_byte_to_its_last() {
     let now = Instant::now();
-    let mut inspector = Inspector::new(&WsConf { max_message_bytes: 1 << 20, ..conf() }, None, now);
+    let mut inspector = inspector(Role::Server, &WsConf { max_message_bytes: 1 << 20, ..conf() });
     let mut out = vec![0; 1 << 20];
     let mut unfinished = |wire: &[u8]| {
         inspector.pass(wire, &mut out, || now);
