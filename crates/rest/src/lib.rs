@@ -51,6 +51,7 @@ mod response;
 pub mod sse;
 mod upgrade;
 pub mod conf;
+mod logging;
 mod serve;
 mod shutdown;
 mod failure;

@@ -17,8 +17,8 @@ pub struct ConfError {
 }
 
 impl ConfError {
-    /// Says this of a whole file, or of a variable.
-    pub(super) fn new(origin: impl Into<String>, reason: impl Into<String>) -> Self {
+    /// Says this of a whole file, of a variable or of a key.
+    pub(crate) fn new(origin: impl Into<String>, reason: impl Into<String>) -> Self {
         Self { origin: origin.into(), line: None, key: None, reason: reason.into() }
     }
 

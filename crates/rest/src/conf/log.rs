@@ -6,9 +6,11 @@ use serde::{Deserialize, Serialize};
 
 use super::range;
 
-/// The log of a service: where it goes, and what is in it.
+/// The log of a service: what [`RestConf::init_log`](crate::RestConf::init_log) sets up.
 ///
-/// Nothing is set up unless it is asked for: the log of a process is the program's affair, of which it has one.
+/// Nothing is set up unless it is asked for: a process has one log, and that is the program's affair.
+///
+/// In files there are `access.log`, `error.log`, `slow.log` and `stat.log`, and each line is in one of them. Days are UTC's.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct LogConf {
@@ -41,8 +43,8 @@ pub struct LogConf {
     pub max_size: u32,
     /// When a file is full: `daily` or `size`. Default `daily`.
     pub rotation: LogRotation,
-    /// Without effect, so that files of go-zero load: full files are named by UTC, as in `access.log.20260131T235959`.
-    /// Default none.
+    /// Without effect, so that files of go-zero load: full files are named by their day in UTC, as in
+    /// `access.log-2026-01-31`, or by the time to the millisecond with [`LogRotation::Size`]. Default none.
     pub file_time_format: String,
     /// What the keys of JSON lines are called.
     pub field_keys: LogFieldKeysConf,

@@ -50,6 +50,7 @@ mod prometheus;
 mod rest;
 mod signature;
 mod telemetry;
+mod without_effect;
 
 pub use cors::CorsConf;
 pub use dev_server::DevServerConf;

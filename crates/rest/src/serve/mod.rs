@@ -21,6 +21,7 @@ pub(crate) use self::socket::{Socket, Stream};
 use self::dev::DevServer;
 use self::signals::Signals;
 use crate::RestConf;
+use crate::conf::DevServerConf;
 use crate::error::ServeError;
 use crate::service::EngineService;
 
@@ -85,6 +86,13 @@ impl Listening {
         listener: TcpListener,
     ) -> Result<Self, ServeError> {
         let addr = listener.local_addr().map_err(ServeError::Io)?;
+        let without_effect = conf.without_effect();
+        if !without_effect.is_empty() {
+            tracing::warn!("these settings have no effect: {}", without_effect.join(", "));
+        }
+        if conf.dev_server != DevServerConf::default() && !conf.dev_server.enabled {
+            tracing::warn!("there is no development server, as DevServer.Enabled is not true");
+        }
         let tls = tls::acceptor(&conf)?;
         let dev = DevServer::bind(&conf, &service).await?;
         Ok(Self { conf: Arc::new(conf), service, listener, addr, tls, dev })
