@@ -13,7 +13,7 @@ use crate::cors::Cors;
 use crate::error::ServeError;
 use crate::failure::ErrorBody;
 use crate::metrics::Metrics;
-use crate::middleware::{ErrorBodyLayer, Gate, JwtError, Shared, Shedding, Unauthorized, chain};
+use crate::middleware::{ErrorBodyLayer, Gate, JwtError, Shared, Shedding, Slots, Stat, Unauthorized, chain};
 use crate::mount::{Mount, strip};
 use crate::route::{Features, Route, RouteGroup};
 use crate::router::{RouteError, Router};
@@ -241,7 +241,9 @@ impl<S: Clone + Send + Sync + 'static> Engine<S> {
         let cors = self.cors.as_ref().map(Cors::new).transpose().map_err(ServeError::Cors)?.map(Arc::new);
         let listing = self.routes_text();
         let shared = Shared {
+            server_slots: Slots::new(self.conf.middlewares.max_conns, self.conf.max_server_conns),
             shedding: Shedding::new(&self.conf),
+            stat: Stat::new(&self.conf),
             unauthorized: self.unauthorized,
             metrics: self.metrics.clone(),
             error_body: self.error_body,

@@ -94,6 +94,7 @@ pub struct RouteGroup<S = ()> {
 pub(crate) struct Features {
     pub(crate) timeout: Option<Duration>,
     pub(crate) max_bytes: Option<u64>,
+    pub(crate) max_conns: Option<usize>,
     pub(crate) priority: bool,
     pub(crate) jwt: Option<Arc<Gate>>,
 }
@@ -125,6 +126,12 @@ impl<S> RouteGroup<S> {
     /// Limits the group's request bodies to this many bytes instead of `MaxBytes`; zero means no limit.
     pub fn max_bytes(mut self, max_bytes: u64) -> Self {
         self.features.max_bytes = Some(max_bytes);
+        self
+    }
+
+    /// Works on so many requests of each route of the group at a time, instead of `MaxConns`; zero means no limit.
+    pub fn max_conns(mut self, max_conns: usize) -> Self {
+        self.features.max_conns = Some(max_conns);
         self
     }
 

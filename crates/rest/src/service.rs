@@ -56,9 +56,11 @@ impl EngineService {
     /// Starts what an engine that is served does on its own.
     pub(crate) fn run_background(&self) {
         let lifecycle = self.lifecycle();
-        if let Some(shedding) = &self.inner.shared.shedding {
+        let Shared { shedding, stat, .. } = &self.inner.shared;
+        if let Some(shedding) = shedding {
             lifecycle.spawn(shedding.clone().watch_cpu(lifecycle.stopping()));
         }
+        lifecycle.spawn(stat.clone().report(shedding.clone(), lifecycle.stopping()));
     }
 
     fn answer(&self, request: Request) -> BoxFuture<'static, Response> {

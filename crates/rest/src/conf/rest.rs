@@ -55,6 +55,8 @@ pub struct RestConf {
     pub verbose: bool,
     /// How many requests of one route are worked on at a time; 0 is no limit. Default 10000. One more is answered 503.
     pub max_conns: usize,
+    /// How many requests of all routes together are worked on at a time; 0 is no limit. Default 0. One more is answered 503.
+    pub max_server_conns: usize,
     /// How many bytes the body of a request may have; 0 is no limit. Default 1048576. A larger one is answered 413, also
     /// if it comes in chunks and only turns out to be larger.
     pub max_bytes: u64,
@@ -123,6 +125,7 @@ impl Default for RestConf {
             key_file: None,
             verbose: false,
             max_conns: 10_000,
+            max_server_conns: 0,
             max_bytes: 1 << 20,
             timeout: Duration::from_secs(3),
             cpu_threshold: 900,
@@ -149,7 +152,7 @@ pub struct MiddlewaresConf {
     pub log: bool,
     /// Metrics of requests.
     pub prometheus: bool,
-    /// The limit of [`RestConf::max_conns`].
+    /// The limits of [`RestConf::max_conns`] and [`RestConf::max_server_conns`].
     pub max_conns: bool,
     /// 503 in place of a route that keeps failing.
     pub breaker: bool,

@@ -1,3 +1,13 @@
+//! Answers 503 above a number of concurrent requests of one route, or of the whole engine.
+//!
+//! A request counts until its response's body is sent. A stream of events counts until its head, and an upgraded connection
+//! until its 101: connections that stay are no load, and have limits of their own.
+//!
+//! - **Config**: `MaxConns` for each route, [`RouteGroup::max_conns`](crate::RouteGroup::max_conns) for those of a group,
+//!   `MaxServerConns` for all together; `Middlewares.MaxConns` switches them all.
+//! - **Limits**: nobody waits. One request more is refused at once.
+//! - **Answers**: 503, empty, rejected by `max_conns` or `max_server_conns`.
+
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -7,30 +17,37 @@ use bytes::Bytes;
 use http::StatusCode;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use pin_project_lite::pin_project;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError};
 use tower::{Layer, Service};
 
 use crate::sse::LongLived;
 use crate::{Body, RejectedBy, Request, Response};
 
-/// Answers 503 above a number of concurrent requests of one route.
-///
-/// A request counts until its response's body is sent. A stream of events counts until its head, and an upgraded connection
-/// until its 101: connections that stay are no load.
-#[derive(Clone)]
-pub(crate) struct MaxConnsLayer {
-    slots: Option<Arc<Semaphore>>,
-}
+/// Places for requests, of a route or of an engine; none is no limit.
+#[derive(Clone, Default)]
+pub(crate) struct Slots(Option<Arc<Semaphore>>);
 
-impl MaxConnsLayer {
-    pub(crate) fn new(max: Option<usize>) -> Self {
-        Self { slots: max.map(|max| Arc::new(Semaphore::new(max.min(Semaphore::MAX_PERMITS)))) }
+impl Slots {
+    /// So many; zero is no limit.
+    pub(crate) fn new(on: bool, max: usize) -> Self {
+        Self((on && max > 0).then(|| Arc::new(Semaphore::new(max.min(Semaphore::MAX_PERMITS)))))
+    }
+
+    /// Takes one, where it is counted at all; an error is that there is none left.
+    fn take(&self) -> Result<Option<OwnedSemaphorePermit>, TryAcquireError> {
+        self.0.clone().map(Semaphore::try_acquire_owned).transpose()
     }
 }
 
 #[derive(Clone)]
+pub(crate) struct MaxConnsLayer {
+    pub(crate) server: Slots,
+    pub(crate) route: Slots,
+}
+
+#[derive(Clone)]
 pub(crate) struct MaxConns<T> {
-    slots: Option<Arc<Semaphore>>,
+    layer: MaxConnsLayer,
     inner: T,
 }
 
@@ -38,7 +55,7 @@ impl<T> Layer<T> for MaxConnsLayer {
     type Service = MaxConns<T>;
 
     fn layer(&self, inner: T) -> MaxConns<T> {
-        MaxConns { slots: self.slots.clone(), inner }
+        MaxConns { layer: self.clone(), inner }
     }
 }
 
@@ -55,22 +72,24 @@ where
     }
 
     fn call(&mut self, request: Request) -> Self::Future {
-        let slot = match &self.slots {
-            None => None,
-            Some(slots) => match slots.clone().try_acquire_owned() {
-                Ok(slot) => Some(slot),
-                Err(_) => return ResponseFuture::Refused,
-            },
+        let Ok(server) = self.layer.server.take() else {
+            return ResponseFuture::Refused { by: RejectedBy::MAX_SERVER_CONNS };
         };
-        ResponseFuture::Served { answer: self.inner.call(request), slot }
+        let Ok(route) = self.layer.route.take() else {
+            return ResponseFuture::Refused { by: RejectedBy::MAX_CONNS };
+        };
+        ResponseFuture::Served { answer: self.inner.call(request), slots: (server, route) }
     }
 }
+
+/// What a request holds while it counts.
+type Held = (Option<OwnedSemaphorePermit>, Option<OwnedSemaphorePermit>);
 
 pin_project! {
     #[project = Projected]
     pub(crate) enum ResponseFuture<F> {
-        Refused,
-        Served { #[pin] answer: F, slot: Option<OwnedSemaphorePermit> },
+        Refused { by: RejectedBy },
+        Served { #[pin] answer: F, slots: Held },
     }
 }
 
@@ -78,24 +97,28 @@ impl<F: Future<Output = Result<Response, Infallible>>> Future for ResponseFuture
     type Output = Result<Response, Infallible>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Projected::Served { answer, slot } = self.project() else {
-            tracing::error!("too many concurrent requests, rejected with code 503");
-            return Poll::Ready(Ok(RejectedBy::MAX_CONNS.empty(StatusCode::SERVICE_UNAVAILABLE)));
+        let (answer, slots) = match self.project() {
+            Projected::Refused { by } => {
+                tracing::error!(limit = by.0, "too many concurrent requests, rejected with code 503");
+                return Poll::Ready(Ok(by.empty(StatusCode::SERVICE_UNAVAILABLE)));
+            }
+            Projected::Served { answer, slots } => (answer, slots),
         };
         let response = ready!(answer.poll(cx))?;
-        let slot = slot.take();
+        let slots = std::mem::take(slots);
         let is_long_lived = response.extensions().get::<LongLived>().is_some();
-        if slot.is_none() || is_long_lived || response.body().is_end_stream() {
+        let is_counted = slots.0.is_some() || slots.1.is_some();
+        if !is_counted || is_long_lived || response.body().is_end_stream() {
             return Poll::Ready(Ok(response));
         }
-        Poll::Ready(Ok(response.map(|body| Body::new(Slotted { body, _slot: slot }))))
+        Poll::Ready(Ok(response.map(|body| Body::new(Slotted { body, _slots: slots }))))
     }
 }
 
-/// A body that keeps its request's slot until it is sent or dropped.
+/// A body that keeps its request's slots until it is sent or dropped.
 struct Slotted {
     body: Body,
-    _slot: Option<OwnedSemaphorePermit>,
+    _slots: Held,
 }
 
 impl HttpBody for Slotted {

@@ -8,11 +8,12 @@
 //! | trace | `Trace` | puts the request into its [trace](crate::trace) |
 //! | log | `Log` | one line per request |
 //! | prometheus | `Prometheus` | counts requests, by route and code; see [`metrics`](crate::metrics) |
-//! | max_conns | `MaxConns` | 503 above `MaxConns` concurrent requests of the route |
+//! | max_conns | `MaxConns` | 503 above `MaxConns` concurrent requests of the route, or `MaxServerConns` of the engine |
 //! | breaker | `Breaker` | 503 in place of a route that keeps failing, as Google's SRE book has it |
 //! | shedding | `Shedding` | 503 while the CPU is over `CpuThreshold` and the requests are more than can be done |
 //! | timeout | `Timeout` | 503 when there is no response head within `Timeout` |
 //! | recover | `Recover` | a panic in the handler is a 500, inside the timeout and the limits |
+//! | metrics | `Metrics` | one line of statistics per minute |
 //! | max_bytes | `MaxBytes` | 413 for a body over `MaxBytes`, declared or streamed |
 //! | gunzip | `Gunzip` | unpacks bodies, up to `MaxBytes` |
 //! | jwt | [`RouteGroup::jwt`](crate::RouteGroup::jwt) | 401 without a valid token |
@@ -32,6 +33,7 @@ mod breaker;
 mod shedding;
 mod timeout;
 mod recover;
+mod stat;
 mod max_bytes;
 mod gunzip;
 mod jwt;
@@ -54,11 +56,14 @@ pub use self::jwt::{JwtError, TokenClaims};
 use self::log::LogLayer;
 use self::max_bytes::MaxBytesLayer;
 use self::max_conns::MaxConnsLayer;
+pub(crate) use self::max_conns::Slots;
 use self::prometheus::PrometheusLayer;
 use self::recover::RecoverLayer;
 pub(crate) use self::recover::message as panic_message;
 pub use self::rejection::RejectedBy;
 pub(crate) use self::shedding::Shedding;
+pub(crate) use self::stat::Stat;
+use self::stat::StatLayer;
 use self::timeout::TimeoutLayer;
 use self::trace::TraceLayer;
 use crate::RestConf;
@@ -69,7 +74,10 @@ use crate::service::RouteService;
 /// What the chains of one engine have in common.
 #[derive(Clone)]
 pub(crate) struct Shared {
+    /// The slots of the whole engine.
+    pub(crate) server_slots: Slots,
     pub(crate) shedding: Option<Shedding>,
+    pub(crate) stat: Stat,
     pub(crate) unauthorized: Unauthorized,
     pub(crate) metrics: Metrics,
     pub(crate) error_body: ErrorBodyLayer,
@@ -87,25 +95,28 @@ pub(crate) fn chain(
 ) -> RouteService {
     let on = &conf.middlewares;
     let metrics = path.filter(|_| on.prometheus).map(|path| shared.metrics.http().of(path));
-    let max_conns = Some(conf.max_conns).filter(|max| on.max_conns && *max > 0);
+    let max_conns = features.max_conns.unwrap_or(conf.max_conns);
+    let slots = Slots::new(on.max_conns, max_conns);
     let timeout =
         Some(features.timeout.unwrap_or(conf.timeout)).filter(|t| on.timeout && *t > Duration::ZERO);
     let max_bytes = Some(features.max_bytes.unwrap_or(conf.max_bytes)).filter(|max| on.max_bytes && *max > 0);
 
     let trace = TraceLayer::new(conf, path);
     let log = LogLayer { on: on.log, opens_span: on.log && !trace.opens_span(), slow: conf.slow_threshold };
-    let shedding = shared.shedding.as_ref().map(|shedding| shedding.layer(features.priority));
+    let shedding =
+        shared.shedding.as_ref().map(|shedding| shedding.layer(features.priority, shared.stat.clone()));
 
     let service = ServiceBuilder::new()
         .layer(RecoverLayer { on: true })
         .layer(trace)
         .layer(log)
         .layer(PrometheusLayer { metrics })
-        .layer(MaxConnsLayer::new(max_conns))
-        .layer(BreakerLayer::new(on.breaker))
+        .layer(MaxConnsLayer { server: shared.server_slots.clone(), route: slots })
+        .layer(BreakerLayer::new(on.breaker, shared.stat.clone()))
         .layer(shedding.unwrap_or_default())
         .layer(TimeoutLayer { timeout })
         .layer(RecoverLayer { on: on.recover })
+        .layer(StatLayer(shared.stat.clone()))
         .layer(MaxBytesLayer::new(max_bytes))
         .layer(GunzipLayer { on: on.gunzip, max: max_bytes })
         .layer(JwtLayer { gate: features.jwt, unauthorized: shared.unauthorized.clone() })

@@ -5,7 +5,7 @@ use crate::{IntoResponse, Response};
 /// Says who answered instead of the handler; travels with the response as an extension.
 ///
 /// The access log shows it as `rejected`, and `http_server_requests_rejected_total` counts it as `by`. The built-in ones are
-/// `max_conns`, `breaker`, `shedding`, `timeout`, `max_bytes`, `jwt` and `signature`; a layer, a handler or a library adds
+/// `max_conns`, `max_server_conns`, `breaker`, `shedding`, `timeout`, `max_bytes`, `jwt` and `signature`; a layer, a handler or a library adds
 /// others. A 404 and a 405 have none, and neither has an extractor's rejection.
 ///
 /// ```
@@ -25,6 +25,7 @@ pub struct RejectedBy(
 
 impl RejectedBy {
     pub(crate) const MAX_CONNS: Self = Self("max_conns");
+    pub(crate) const MAX_SERVER_CONNS: Self = Self("max_server_conns");
     pub(crate) const BREAKER: Self = Self("breaker");
     pub(crate) const SHEDDING: Self = Self("shedding");
     pub(crate) const TIMEOUT: Self = Self("timeout");

@@ -105,10 +105,12 @@ fn engine(conf: &RestConf, of: &EngineService) -> Engine<Arc<About>> {
 /// Without what would get in the way of probes: their lines in the log, a breaker that a 503 opens, shedding.
 fn own_conf() -> RestConf {
     let middlewares = MiddlewaresConf {
+        trace: false,
         log: false,
         prometheus: false,
         breaker: false,
         shedding: false,
+        metrics: false,
         ..MiddlewaresConf::default()
     };
     RestConf { middlewares, ..RestConf::default() }

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
 mod recover;
+mod stat;
 mod timeout;
 mod max_bytes;
 mod max_conns;

@@ -5,7 +5,7 @@ use futures_util::poll;
 use http::HeaderMap;
 use http_body_util::BodyExt;
 use rest::extract::State;
-use rest::{Body, Engine, EngineService, RestConf, Route, Upgrade};
+use rest::{Body, Engine, EngineService, RejectedBy, RestConf, Route, RouteGroup, Upgrade};
 use tokio::sync::Notify;
 
 use crate::support::client::Client;
@@ -105,4 +105,30 @@ async fn a_limit_of_zero_is_none() {
 
     gate.notify_waiters();
     assert_eq!((first.await, second.await), ("200".to_owned(), "200".to_owned()));
+}
+
+#[tokio::test]
+async fn a_limit_of_the_server_is_for_all_routes_together_and_one_of_a_group_for_its_own() {
+    let gate = Arc::new(Notify::new());
+    let conf = RestConf { max_conns: 1, max_server_conns: 3, ..conf() };
+    let mut engine = Engine::with_state(conf, gate.clone());
+    let gated = |State(gate): Gate| async move { gate.notified().await };
+    engine.add_routes(RouteGroup::new().max_conns(2).route(Route::get("/two", gated)));
+    engine.add_route(Route::get("/one", gated));
+    let service = engine.into_service().unwrap();
+
+    let mut first = pin!(ask(&service, "GET /two"));
+    let mut second = pin!(ask(&service, "GET /two"));
+    assert!(poll!(first.as_mut()).is_pending() && poll!(second.as_mut()).is_pending());
+    assert_eq!(ask(&service, "GET /two").await, "503", "the group's limit");
+    let mut third = pin!(ask(&service, "GET /one"));
+    assert!(poll!(third.as_mut()).is_pending());
+
+    let response = call(&service, request("GET /none")).await;
+    assert_eq!(response.status(), 503, "the server's limit");
+    assert_eq!(response.extensions().get(), Some(&RejectedBy("max_server_conns")));
+
+    gate.notify_waiters();
+    third.await;
+    assert_eq!(ask(&service, "GET /none").await, "404 404 page not found");
 }

@@ -21,23 +21,26 @@ use tokio::time::Instant;
 use tower::{Layer, Service};
 
 use self::state::Breaker;
+use crate::middleware::Stat;
 use crate::{RejectedBy, Request, Response};
 
 /// One breaker, for one route.
 #[derive(Clone)]
 pub(crate) struct BreakerLayer {
     breaker: Option<SharedBreaker>,
+    stat: Stat,
 }
 
 impl BreakerLayer {
-    pub(crate) fn new(on: bool) -> Self {
-        Self { breaker: on.then(SharedBreaker::new) }
+    pub(crate) fn new(on: bool, stat: Stat) -> Self {
+        Self { breaker: on.then(SharedBreaker::new), stat }
     }
 }
 
 #[derive(Clone)]
 pub(crate) struct Breaking<T> {
     breaker: Option<SharedBreaker>,
+    stat: Stat,
     inner: T,
 }
 
@@ -45,7 +48,7 @@ impl<T> Layer<T> for BreakerLayer {
     type Service = Breaking<T>;
 
     fn layer(&self, inner: T) -> Breaking<T> {
-        Breaking { breaker: self.breaker.clone(), inner }
+        Breaking { breaker: self.breaker.clone(), stat: self.stat.clone(), inner }
     }
 }
 
@@ -65,7 +68,10 @@ where
         let attempt = match &self.breaker {
             None => None,
             Some(breaker) if breaker.allow() => Some(Attempt { breaker: breaker.clone() }),
-            Some(_) => return ResponseFuture::Rejected,
+            Some(_) => {
+                self.stat.dropped();
+                return ResponseFuture::Rejected;
+            }
         };
         ResponseFuture::Passed { answer: self.inner.call(request), attempt }
     }

@@ -24,6 +24,7 @@ use tower::{Layer, Service};
 use self::cpu::{CPU_MAX, Cpu};
 use self::shedder::Shedder;
 use crate::conf::Mode;
+use crate::middleware::Stat;
 use crate::shutdown::Stopping;
 use crate::{RejectedBy, Request, Response, RestConf};
 
@@ -54,9 +55,14 @@ impl Shedding {
     }
 
     /// The layer of a route.
-    pub(crate) fn layer(&self, has_priority: bool) -> SheddingLayer {
+    pub(crate) fn layer(&self, has_priority: bool, stat: Stat) -> SheddingLayer {
         let shedder = if has_priority { &self.priority } else { &self.normal };
-        SheddingLayer { shared: Some(Shared { cpu: self.cpu.clone(), shedder: shedder.clone() }) }
+        SheddingLayer { shared: Some(Shared { cpu: self.cpu.clone(), shedder: shedder.clone(), stat }) }
+    }
+
+    /// How busy the CPU is, in thousandths.
+    pub(crate) fn cpu(&self) -> u32 {
+        self.cpu.reading()
     }
 }
 
@@ -134,6 +140,7 @@ impl<F: Future<Output = Result<Response, Infallible>>> Future for ResponseFuture
 struct Shared {
     cpu: Cpu,
     shedder: Arc<Mutex<Shedder>>,
+    stat: Stat,
 }
 
 impl Shared {
@@ -141,6 +148,9 @@ impl Shared {
     fn take_off(&self) -> Option<Flight> {
         let begin = Instant::now();
         let allows = self.with(|shedder| shedder.allow(begin, self.cpu.reading()));
+        if !allows {
+            self.stat.dropped();
+        }
         allows.then(|| Flight { shared: self.clone(), begin, has_passed: false })
     }
 

@@ -32,7 +32,7 @@ async fn crowd(layer: &SheddingLayer) -> Vec<impl Future> {
 #[tokio::test(start_paused = true)]
 async fn a_crowd_on_a_busy_machine_is_shed_until_it_has_gone() {
     let shedding = Shedding::new(&RestConf::default()).unwrap();
-    let layer = shedding.layer(false);
+    let layer = shedding.layer(false, Stat::default());
     let crowd = crowd(&layer).await;
     assert_eq!(ask(&layer).await, StatusCode::OK, "the CPU is idle");
 
@@ -46,7 +46,7 @@ async fn a_crowd_on_a_busy_machine_is_shed_until_it_has_gone() {
 #[tokio::test(start_paused = true)]
 async fn priority_gives_way_later() {
     let shedding = Shedding::new(&RestConf::default()).unwrap();
-    let (normal, priority) = (shedding.layer(false), shedding.layer(true));
+    let (normal, priority) = (shedding.layer(false, Stat::default()), shedding.layer(true, Stat::default()));
     let _crowds = (crowd(&normal).await, crowd(&priority).await);
 
     shedding.cpu.set(949.0); // normal: (1000 - 949) / 100 of the 10 of a service without a past
@@ -59,7 +59,7 @@ async fn priority_gives_way_later() {
 #[tokio::test(start_paused = true)]
 async fn a_connection_that_was_upgraded_is_no_load() {
     let shedding = Shedding::new(&RestConf::default()).unwrap();
-    let layer = shedding.layer(false);
+    let layer = shedding.layer(false, Stat::default());
     let mut upgraded = Vec::new();
     for _ in 0..100 {
         let upgrade = route(&layer, StatusCode::SWITCHING_PROTOCOLS);
