@@ -73,6 +73,7 @@ mod prepared;
 mod deflate;
 mod pump;
 mod relay;
+mod dialer;
 mod message;
 mod close;
 mod conf;
@@ -81,6 +82,7 @@ pub mod test;
 
 pub use crate::close::{CloseCode, CloseFrame};
 pub use crate::conf::{Compression, Preset, WsConf};
+pub use crate::dialer::{ConnectError, Dialer, connect};
 pub use crate::end::End;
 pub use crate::error::Error;
 pub use crate::handshake::HandshakeError;

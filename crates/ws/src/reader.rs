@@ -82,6 +82,11 @@ impl Reader {
         std::future::poll_fn(|cx| self.poll_recv(cx)).await
     }
 
+    /// What the peer's close said, once [`recv`](Self::recv) has returned `None`; `None` also where it said nothing.
+    pub fn close_frame(&self) -> Option<&CloseFrame> {
+        self.inbound.as_ref().and_then(|inbound| inbound.peer_close())
+    }
+
     /// How long the last ping took to be answered; `None` before the first.
     pub fn rtt(&self) -> Option<Duration> {
         self.inbound.as_ref().and_then(|inbound| inbound.outbox.rtt())

@@ -117,6 +117,11 @@ impl WebSocket {
         self.reader.rtt()
     }
 
+    /// What the peer's close said, once [`recv`](Self::recv) has returned `None`; `None` also where it said nothing.
+    pub fn close_frame(&self) -> Option<&CloseFrame> {
+        self.reader.close_frame()
+    }
+
     /// The subprotocol that was agreed on.
     pub fn subprotocol(&self) -> Option<&str> {
         self.subprotocol.as_deref()

@@ -15,3 +15,4 @@ mod stopping;
 mod pump;
 mod relay;
 mod client;
+mod dialer;
