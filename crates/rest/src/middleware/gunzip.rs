@@ -1,21 +1,29 @@
+//! Unpacks the bodies of requests that come with `Content-Encoding: gzip`, while they are read.
+//!
+//! Other encodings, and several of them, are left to the handler. The headers that speak of the packed body,
+//! `Content-Encoding` and `Content-Length`, are taken off.
+//!
+//! - **Config**: `Middlewares.Gunzip`.
+//! - **Limits**: `MaxBytes` counts twice, for what comes in and for what comes out: what unpacks to more is cut off there,
+//!   however little came in. 16 KiB are unpacked at a time, and only as the handler reads, so that memory stays flat.
+//! - **Answers**: none of its own. The extractor that reads the body rejects with 413 above the limit, and with 400 what is
+//!   not gzip or ends too early.
+
 use std::convert::Infallible;
 use std::io;
 use std::task::{Context, Poll};
 
 use async_compression::tokio::bufread::GzipDecoder;
+use axum_core::BoxError;
 use futures_util::TryStreamExt;
 use http::{HeaderMap, header};
-use http_body_util::Limited;
+use http_body::Frame;
+use http_body_util::{Limited, StreamBody};
 use tokio_util::io::{ReaderStream, StreamReader};
 use tower::{Layer, Service};
 
 use crate::{Body, Request, Response};
 
-/// Unpacks the bodies of requests that come with `Content-Encoding: gzip`, while they are read.
-///
-/// The limit on a body's bytes counts for what comes out as well: what unpacks to more is cut off there, and the extractor
-/// that reads it rejects with 413, however little came in. What is not gzip is rejected with 400. Other encodings are left
-/// to the handler.
 #[derive(Clone)]
 pub(crate) struct GunzipLayer {
     pub(crate) on: bool,
@@ -67,7 +75,16 @@ fn unpacked(body: Body) -> Body {
     let packed = StreamReader::new(body.into_data_stream().map_err(io::Error::other));
     let mut decoder = GzipDecoder::new(packed);
     decoder.multiple_members(true); // as Go's, and RFC 1952 says
-    Body::from_stream(ReaderStream::with_capacity(decoder, CHUNK))
+    // Not `Body::from_stream`, which puts one more box around errors than the extractors look into.
+    Body::new(StreamBody::new(ReaderStream::with_capacity(decoder, CHUNK).map_ok(Frame::data).map_err(cause)))
+}
+
+/// Whatever the packed body failed with, such as a limit; otherwise that it is not gzip.
+fn cause(error: io::Error) -> BoxError {
+    match error.downcast::<axum_core::Error>() {
+        Ok(of_body) => of_body.into_inner(),
+        Err(of_gzip) => of_gzip.into(),
+    }
 }
 
 /// Whether this is the only encoding.
@@ -148,6 +165,37 @@ mod tests {
         let chunks: Vec<_> = bomb.chunks(7).map(|chunk| Ok::<_, Infallible>(chunk.to_vec())).collect();
         let chunked = Body::from_stream(stream::iter(chunks));
         assert_eq!(ask(RestConf::default(), "gzip", chunked).await.0, StatusCode::PAYLOAD_TOO_LARGE);
+    }
+
+    #[tokio::test]
+    async fn what_is_too_large_as_it_comes_is_too_large_too() {
+        let noise: Vec<u8> = std::iter::repeat_with(|| fastrand::u8(..)).take(3000).collect();
+        let packed = pack(&noise).await;
+        let chunks: Vec<_> = packed.chunks(100).map(|chunk| Ok::<_, Infallible>(chunk.to_vec())).collect();
+        let chunked = Body::from_stream(stream::iter(chunks));
+        assert_eq!(ask(RestConf::default(), "gzip", chunked).await.0, StatusCode::PAYLOAD_TOO_LARGE);
+    }
+
+    #[tokio::test]
+    async fn a_bomb_is_unpacked_no_further_than_the_limit_and_a_piece_at_a_time() {
+        const MIB: usize = 1 << 20;
+        // What a handler sees of a body, piece by piece: the largest one, and all together.
+        async fn watch(request: Request) -> String {
+            let mut pieces = request.into_body().into_data_stream();
+            let (mut largest, mut all) = (0, 0);
+            while let Ok(Some(piece)) = pieces.try_next().await {
+                (largest, all) = (piece.len().max(largest), all + piece.len());
+            }
+            format!("{largest} {all}")
+        }
+        let bomb = pack(&vec![0; 8 * MIB]).await;
+        let mut engine = Engine::new(RestConf::default()); // with a limit of a MiB
+        engine.add_route(Route::post("/", watch));
+        let request =
+            Request::post("/").header(header::CONTENT_ENCODING, "gzip").body(Body::from(bomb)).unwrap();
+        let response = engine.into_service().unwrap().oneshot(request).await.unwrap();
+        let seen = Bytes::from_request(Request::new(response.into_body()), &()).await.unwrap();
+        assert_eq!(seen, format!("{CHUNK} {MIB}"));
     }
 
     #[tokio::test]

@@ -12,7 +12,7 @@
 //! | `trace`, `span` | the [trace](crate::trace), where it is on |
 //!
 //! The level is `info`, and `error` from 500 on. A request that took longer than `SlowThreshold` has a second line, at
-//! `warn`. A connection that stays is never slow by that: of an upgrade and of a stream of events the time is that of the
+//! `warn`, in the file `slow.log` where there are files. A connection that stays is never slow by that: of an upgrade and of a stream of events the time is that of the
 //! handshake, and their life has a closing line of its own, from `ws` and from [`sse`](crate::sse).
 //!
 //! What might be secret is never written: no query, no `Authorization`, no cookie, no subprotocol, no body. go-zero writes
@@ -38,6 +38,7 @@ use tracing::instrument::Instrumented;
 use tracing::{Instrument, Level, Span};
 
 use crate::extract::PeerAddr;
+use crate::logging::SLOW;
 use crate::trace::{SpanId, TraceContext, TraceId};
 use crate::{RejectedBy, Request, Response};
 
@@ -158,8 +159,9 @@ impl Drop for Line {
             self.ids.map(|(trace, span)| (field::display(trace), field::display(span))).unzip();
         // Outside of the request's span, whose fields it has already.
         macro_rules! line {
-            ($level:expr, $what:literal) => {
+            ($target:expr, $level:expr, $what:literal) => {
                 tracing::event!(
+                    target: $target,
                     parent: None,
                     $level,
                     status,
@@ -177,12 +179,12 @@ impl Drop for Line {
             };
         }
         if status >= 500 {
-            line!(Level::ERROR, "request");
+            line!(module_path!(), Level::ERROR, "request");
         } else {
-            line!(Level::INFO, "request");
+            line!(module_path!(), Level::INFO, "request");
         }
         if duration > self.slow && !self.slow.is_zero() {
-            line!(Level::WARN, "slow request");
+            line!(SLOW, Level::WARN, "slow request");
         }
     }
 }

@@ -26,6 +26,7 @@ use tokio::time::{Instant, interval_at};
 use tower::{Layer, Service};
 
 use super::shedding::Shedding;
+use crate::logging::STAT;
 use crate::shutdown::Stopping;
 use crate::{Request, Response, RestConf};
 
@@ -129,7 +130,7 @@ impl Summary {
             let [med, p90, p99, p999] = self.quantiles;
             [self.qps, self.avg, med, p90, p99, p999].map(|number| (number * 10.0).round() / 10.0)
         };
-        tracing::info!(name, qps, drops = self.drops, avg, med, p90, p99, p999, cpu, "stat");
+        tracing::info!(target: STAT, name, qps, drops = self.drops, avg, med, p90, p99, p999, cpu, "stat");
     }
 }
 

@@ -207,15 +207,27 @@ async fn a_slow_request_has_a_second_line() {
 }
 
 #[tokio::test]
-async fn a_token_among_the_subprotocols_is_not_written_either() {
+async fn a_token_is_not_written_wherever_it_came_from() {
     let (log, _guard) = Log::capture();
-    let jwt = JwtConf { subprotocol: true, ..JwtConf::new("a secret of some length") };
+    let jwt = JwtConf {
+        subprotocol: true,
+        cookie: Some("session".to_owned()),
+        ..JwtConf::new("a secret of some length")
+    };
     let mut engine = Engine::new(conf());
     engine.add_routes(RouteGroup::new().jwt(jwt).route(Route::get("/ws", ok)));
-    let request = Request::get("/ws").header("sec-websocket-protocol", "bearer, not.a.token");
-    let response = call(&engine.into_service().unwrap(), request.body(Body::empty()).unwrap()).await;
+    let service = engine.into_service().unwrap();
+    for (name, value) in [
+        ("sec-websocket-protocol", "bearer, not.a.token"),
+        ("authorization", "Bearer not.a.token"),
+        ("cookie", "session=not.a.token"),
+    ] {
+        let request = Request::get("/ws?token=not.a.token").header(name, value);
+        let response = call(&service, request.body(Body::empty()).unwrap()).await;
+        assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
+    }
 
-    assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
+    assert_eq!(log.requests().len(), 3);
     assert!(log.text().contains("rejected=\"jwt\""), "{}", log.text());
     assert!(!log.text().contains("not.a.token"), "{}", log.text());
 }

@@ -9,6 +9,7 @@ mod max_bytes;
 mod max_conns;
 mod access_log;
 mod switches;
+mod classification;
 
 #[path = "../support/mod.rs"]
 #[allow(dead_code, clippy::allow_attributes, reason = "each group of tests uses its part")]
