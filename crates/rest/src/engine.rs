@@ -1,5 +1,6 @@
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum_core::BoxError;
 use http::Method;
@@ -12,12 +13,13 @@ use crate::conf::CorsConf;
 use crate::cors::Cors;
 use crate::error::ServeError;
 use crate::failure::ErrorBody;
+use crate::listeners::Listeners;
 use crate::metrics::Metrics;
 use crate::middleware::{ErrorBodyLayer, Gate, JwtError, Shared, Shedding, Slots, Stat, Unauthorized, chain};
 use crate::mount::{Mount, strip};
 use crate::route::{Features, Route, RouteGroup};
 use crate::router::{RouteError, Router};
-use crate::serve::{Listening, Server, bind};
+use crate::serve::{Listening, Server, bind, shutdown_time};
 use crate::service::{EngineService, Inner, RouteLayer, RouteService, no_route};
 use crate::shutdown::Lifecycle;
 use crate::{IntoResponse, Request, RestConf, StatusCode};
@@ -49,6 +51,7 @@ pub struct Engine<S = ()> {
     unauthorized: Unauthorized,
     error_body: ErrorBodyLayer,
     metrics: Metrics,
+    pub(crate) listeners: Listeners,
     /// Those that are found before the routes come to the router.
     mistakes: Vec<RouteError>,
 }
@@ -80,6 +83,7 @@ impl<S: Clone + Send + Sync + 'static> Engine<S> {
             unauthorized: Unauthorized::default(),
             error_body: ErrorBodyLayer::default(),
             metrics: Metrics::new(),
+            listeners: Listeners::default(),
             mistakes: Vec::new(),
         }
     }
@@ -215,9 +219,19 @@ impl<S: Clone + Send + Sync + 'static> Engine<S> {
     ///
     /// Whatever [`ServeError`] lists.
     pub async fn bind(self) -> Result<Server, ServeError> {
+        Server::new(self.listen().await?)
+    }
+
+    /// How long it may take to stop.
+    pub(crate) fn shutdown_time(&self) -> Duration {
+        shutdown_time(&self.conf)
+    }
+
+    /// Builds the engine and listens, as [`bind`](Self::bind) does, without a thought of signals.
+    pub(crate) async fn listen(self) -> Result<Listening, ServeError> {
         let listener = bind(&self.conf.host, self.conf.port).await?;
         let (conf, service) = self.build()?;
-        Server::new(Listening::new(conf, service, listener).await?)
+        Listening::new(conf, service, listener).await
     }
 
     /// Listens on the configured address and serves until SIGTERM or SIGINT: [`bind`](Self::bind) and
@@ -294,7 +308,7 @@ impl<S: Clone + Send + Sync + 'static> Engine<S> {
             cors,
             listing,
             shared,
-            lifecycle: Lifecycle::new(self.metrics),
+            lifecycle: Lifecycle::new(self.metrics, self.listeners),
         };
         Ok((self.conf, EngineService::new(inner)))
     }

@@ -2,6 +2,8 @@ use std::error::Error;
 use std::fmt;
 use std::io;
 
+use axum_core::BoxError;
+
 use crate::conf::ConfError;
 use crate::router::RouteError;
 
@@ -25,6 +27,8 @@ pub enum ServeError {
     },
     /// The certificate or its key cannot be used.
     Tls(String),
+    /// A [service](crate::Service) of a group failed.
+    Service(BoxError),
     /// The system refused something else that serving needs.
     Io(io::Error),
 }
@@ -40,6 +44,7 @@ impl fmt::Display for ServeError {
             Self::Cors(reason) => write!(f, "CORS: {reason}"),
             Self::Bind { addr, source } => write!(f, "cannot listen on {addr}: {source}"),
             Self::Tls(reason) => write!(f, "cannot serve TLS: {reason}"),
+            Self::Service(error) => error.fmt(f),
             Self::Io(error) => error.fmt(f),
         }
     }
@@ -50,6 +55,7 @@ impl Error for ServeError {
         match self {
             Self::Conf(error) => error.source(),
             Self::Bind { source, .. } => Some(source),
+            Self::Service(error) => error.source(),
             Self::Io(error) => error.source(),
             Self::Routes(_) | Self::Cors(_) | Self::Tls(_) => None,
         }

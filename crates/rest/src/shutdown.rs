@@ -1,5 +1,5 @@
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -8,11 +8,12 @@ use http::StatusCode;
 use http::request::Parts;
 use pin_project_lite::pin_project;
 use tokio::sync::watch;
-use tokio::time::Instant;
-use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+use tokio::time::{Instant, timeout_at};
+use tokio_util::sync::{CancellationToken, DropGuard, WaitForCancellationFutureOwned};
 use tokio_util::task::TaskTracker;
 
 use crate::conf::ShutdownConf;
+use crate::listeners::Listeners;
 use crate::metrics::Metrics;
 
 /// An engine's tasks and how far it is with stopping. The phases follow one another and never go back.
@@ -22,6 +23,7 @@ pub(crate) struct Lifecycle {
     tracker: TaskTracker,
     abort: CancellationToken,
     metrics: Metrics,
+    listeners: Arc<Mutex<Listeners>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,9 +38,10 @@ enum Phase {
 }
 
 impl Lifecycle {
-    pub(crate) fn new(metrics: Metrics) -> Self {
+    pub(crate) fn new(metrics: Metrics, listeners: Listeners) -> Self {
         let phase = Arc::new(watch::Sender::new(Phase::Running));
-        Self { phase, tracker: TaskTracker::new(), abort: CancellationToken::new(), metrics }
+        let listeners = Arc::new(Mutex::new(listeners));
+        Self { phase, tracker: TaskTracker::new(), abort: CancellationToken::new(), metrics, listeners }
     }
 
     /// Spawns a task that ends by itself once draining begins, and is dropped when its time is up.
@@ -59,20 +62,45 @@ impl Lifecycle {
         Readiness { phase: self.phase.subscribe() }
     }
 
-    /// Readiness goes off; everything is still served for `WrapUpTime`, of which `WaitTime` is the end.
-    pub(crate) async fn lame_duck(&self, conf: &ShutdownConf) {
+    /// Readiness goes off; everything is still served for `WrapUpTime`, and until those are done who listen for it. Returns
+    /// until when all has to end, which is `WaitTime` from the begin on.
+    pub(crate) async fn lame_duck(&self, conf: &ShutdownConf) -> Instant {
+        let until = Instant::now() + conf.wait_time.min(LONGEST);
         self.phase.send_replace(Phase::LameDuck);
-        tokio::time::sleep(conf.wrap_up_time.min(conf.wait_time)).await;
+        let listeners = self.listeners().wrap_up();
+        let wrapping_up = tokio::time::sleep(conf.wrap_up_time);
+        if timeout_at(until, async { tokio::join!(listeners, wrapping_up) }).await.is_err() {
+            tracing::warn!("time is up before stopping has begun");
+        }
+        until
     }
 
-    /// Tells every task to end, and returns when all have, or after the rest of `WaitTime`.
-    pub(crate) async fn drain(&self, conf: &ShutdownConf) {
-        let until = Instant::now() + conf.wait_time.saturating_sub(conf.wrap_up_time).min(LONGEST);
+    /// Tells every task to end, and returns when all have, or at `until`.
+    pub(crate) async fn drain(&self, until: Instant) {
         self.phase.send_replace(Phase::Draining { until });
         self.tracker.close();
-        if tokio::time::timeout_at(until, self.tracker.wait()).await.is_err() {
+        if timeout_at(until, self.tracker.wait()).await.is_err() {
             tracing::warn!(tasks = self.tracker.len(), "time is up, the rest is aborted");
         }
+    }
+
+    /// Lets those listen who want to know that all has ended, until `until`, and for a second at least.
+    pub(crate) async fn stopped(&self, until: Instant) {
+        let until = until.max(Instant::now() + ABORT);
+        let listeners = self.listeners().shutdown();
+        if timeout_at(until, listeners).await.is_err() {
+            tracing::warn!("time is up, what runs at the end is left undone");
+        }
+    }
+
+    /// Aborts what still runs once the guard is dropped: whoever drops the engine's future drops its tasks.
+    pub(crate) fn abort_on_drop(&self) -> DropGuard {
+        self.abort.clone().drop_guard()
+    }
+
+    fn listeners(&self) -> MutexGuard<'_, Listeners> {
+        // They are only taken, each at once.
+        self.listeners.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Drops what is still running, and returns when it is gone, or soon: a task that blocks its thread cannot be dropped.
@@ -116,7 +144,20 @@ impl<T: Future> Future for UntilAborted<T> {
     }
 }
 
-/// Tells a task on an upgraded connection when the engine is stopping.
+/// The other end of a [`Stopping`] that is no engine's.
+#[derive(Debug)]
+pub(crate) struct Stop {
+    phase: watch::Sender<Phase>,
+}
+
+impl Stop {
+    /// Asks for an end, which is to come within this time.
+    pub(crate) fn ask(&self, time: Duration) {
+        self.phase.send_replace(Phase::Draining { until: Instant::now() + time.min(LONGEST) });
+    }
+}
+
+/// Tells a task on an upgraded connection, or a [service](crate::Service), when it has to end.
 #[derive(Clone, Debug)]
 pub struct Stopping {
     phase: watch::Receiver<Phase>,
@@ -144,6 +185,12 @@ impl Stopping {
             Phase::Draining { until } => Some(until.saturating_duration_since(Instant::now())),
             Phase::Running | Phase::LameDuck => None,
         }
+    }
+
+    /// Creates one that begins to drain when that is sent.
+    pub(crate) fn new() -> (Stop, Self) {
+        let (phase, stopping) = watch::channel(Phase::Running);
+        (Stop { phase }, Self { phase: stopping })
     }
 
     /// Creates one that never begins, for a connection that no engine serves.

@@ -12,18 +12,22 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::net::{TcpListener, lookup_host};
+use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
 
 pub(crate) use self::socket::{Socket, Stream};
 
 use self::dev::DevServer;
-use self::signals::Signals;
+pub(crate) use self::signals::Signals;
 use crate::RestConf;
 use crate::conf::DevServerConf;
 use crate::error::ServeError;
 use crate::service::EngineService;
+use crate::shutdown::Lifecycle;
+use crate::stop::{StopHandle, Stopped};
 
 /// An engine that listens. Connections are accepted once it is [started](Self::start).
 ///
@@ -31,11 +35,12 @@ use crate::service::EngineService;
 pub struct Server {
     engine: Listening,
     signals: Signals,
+    stop: Stopped,
 }
 
 impl Server {
     pub(crate) fn new(engine: Listening) -> Result<Self, ServeError> {
-        Ok(Self { engine, signals: Signals::new().map_err(ServeError::Io)? })
+        Ok(Self { engine, signals: Signals::new().map_err(ServeError::Io)?, stop: Stopped::default() })
     }
 
     /// The address it listens on, with the port that the system chose where the config says 0.
@@ -58,14 +63,43 @@ impl Server {
         format!("{scheme}://{addr}")
     }
 
-    /// Serves until SIGTERM or SIGINT, then drains; a second signal, from 100 ms after the first on, drops what is left.
+    /// What stops it, from wherever that is: besides a signal, or instead of one.
+    pub fn stop_handle(&self) -> StopHandle {
+        self.stop.handle()
+    }
+
+    /// Serves until SIGTERM, SIGINT or [`stop`](StopHandle::stop), then drains; a second signal, from 100 ms after the first
+    /// on, drops what is left.
     ///
     /// It returns when the listener is closed and no task of the engine is left, `Shutdown.WaitTime` after the first
-    /// signal at the latest. A connection's errors end that connection alone.
+    /// signal at the latest, and a second or two later if tasks block their thread or a listener takes that long. A
+    /// connection's errors end that connection alone. Whoever drops this future drops all tasks of the engine.
     pub async fn start(self) -> Result<(), ServeError> {
-        let Self { engine, signals } = self;
-        engine.serve(signals.clone().received(1), signals.received(2)).await;
+        let signals = self.signals.clone();
+        let abort = signals.clone().received(2);
+        self.serve_until(signals.received(1), abort).await;
         Ok(())
+    }
+
+    /// Serves without a thought of signals.
+    pub(crate) async fn serve(self, shutdown: impl Future<Output = ()>) {
+        self.serve_until(shutdown, std::future::pending()).await;
+    }
+
+    /// How long it may take to stop.
+    pub(crate) fn shutdown_time(&self) -> Duration {
+        shutdown_time(&self.engine.conf)
+    }
+
+    async fn serve_until(self, shutdown: impl Future<Output = ()>, abort: impl Future<Output = ()>) {
+        let Self { engine, stop, .. } = self;
+        let shutdown = async {
+            tokio::select! {
+                () = shutdown => {}
+                () = stop.asked() => {}
+            }
+        };
+        engine.serve(shutdown, abort).await;
     }
 }
 
@@ -101,9 +135,11 @@ impl Listening {
     /// Serves until `shutdown`, then drains until all is done, time is up or `abort` is ready.
     pub(crate) async fn serve(self, shutdown: impl Future<Output = ()>, abort: impl Future<Output = ()>) {
         let lifecycle = self.service.lifecycle().clone();
+        let _abort = lifecycle.abort_on_drop();
         let Self { conf, service, listener, tls, dev, .. } = self;
         service.run_background();
         let dev_lifecycle = dev.as_ref().map(|dev| dev.lifecycle().clone());
+        let _abort_dev = dev_lifecycle.as_ref().map(Lifecycle::abort_on_drop);
         let dev = async {
             match dev {
                 Some(dev) => dev.serve().await,
@@ -114,26 +150,36 @@ impl Listening {
         let lame_duck = async {
             shutdown.await;
             tracing::info!("stopping");
-            lifecycle.lame_duck(&conf.shutdown).await;
+            lifecycle.lame_duck(&conf.shutdown).await
         };
         let stop = async {
-            tokio::select! {
-                () = lame_duck => {}
+            let until = tokio::select! {
+                until = lame_duck => until,
                 never = accept::accept(listener, tls, conf.clone(), service) => match never {},
-            }
-            lifecycle.drain(&conf.shutdown).await;
+            };
+            lifecycle.drain(until).await;
+            until
         };
-        tokio::select! {
-            () = stop => {}
-            () = abort => tracing::warn!("asked a second time, the rest is aborted"),
+        let until = tokio::select! {
+            until = stop => until,
+            () = abort => {
+                tracing::warn!("asked a second time, the rest is aborted");
+                Instant::now()
+            }
             never = dev => match never {},
-        }
+        };
         lifecycle.abort().await;
+        lifecycle.stopped(until).await;
         if let Some(dev_lifecycle) = dev_lifecycle {
             dev_lifecycle.abort().await;
         }
         tracing::info!("stopped");
     }
+}
+
+/// How long an engine may take to stop: its own time, and what it gives to those that do not keep to it.
+pub(crate) fn shutdown_time(conf: &RestConf) -> Duration {
+    conf.shutdown.wait_time.saturating_add(Duration::from_secs(3))
 }
 
 /// Listens on `host:port`. Of a host's addresses the first is taken, IPv4 before IPv6, as Go does. Trying the next one would

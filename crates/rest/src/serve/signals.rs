@@ -5,13 +5,13 @@ use tokio::sync::watch;
 
 /// Counts the signals that ask the process to end: SIGTERM and SIGINT, or Ctrl-C where there are no signals.
 #[derive(Clone)]
-pub(super) struct Signals {
+pub(crate) struct Signals {
     count: watch::Receiver<usize>,
 }
 
 impl Signals {
     /// Takes the signals over from the system, for the rest of the process's life.
-    pub(super) fn new() -> io::Result<Self> {
+    pub(crate) fn new() -> io::Result<Self> {
         let mut incoming = Incoming::new()?;
         let (sender, count) = watch::channel(0);
         // Not on the engine's tracker: it must not be waited for, and it ends when nobody counts any more.
@@ -33,7 +33,7 @@ impl Signals {
     }
 
     /// Returns when `n` signals have come.
-    pub(super) async fn received(mut self, n: usize) {
+    pub(crate) async fn received(mut self, n: usize) {
         if self.count.wait_for(|count| *count >= n).await.is_err() {
             std::future::pending::<()>().await;
         }

@@ -6,7 +6,6 @@ use http_body_util::BodyExt;
 use tower::ServiceExt;
 
 use super::*;
-use crate::conf::ShutdownConf;
 use crate::extract::Query;
 use crate::service::EngineService;
 use crate::{Engine, RestConf};
@@ -93,7 +92,7 @@ async fn a_stream_ends_when_the_engine_drains() {
     let mut response = ask(&service, "").await;
     assert_eq!(next(&mut response).await.as_deref(), Some("data: 0\n\n"));
 
-    service.lifecycle().drain(&ShutdownConf::default()).await;
+    service.lifecycle().drain(tokio::time::Instant::now() + std::time::Duration::from_secs(5)).await;
     assert_eq!(next(&mut response).await, None);
 }
 

@@ -1,6 +1,9 @@
 //! How an engine ends, and the upgraded connections that it ends with.
 
 mod drain;
+mod listeners;
+mod handle;
+mod group;
 mod tasks;
 mod upgrade;
 
