@@ -18,9 +18,10 @@ use crate::metrics::Metrics;
 use crate::middleware::{ErrorBodyLayer, Gate, JwtError, Shared, Shedding, Slots, Stat, Unauthorized, chain};
 use crate::mount::{Mount, strip};
 use crate::route::{Features, Route, RouteGroup};
+use crate::route_service::{RouteLayer, RouteService};
 use crate::router::{RouteError, Router};
 use crate::serve::{Listening, Server, bind, shutdown_time};
-use crate::service::{EngineService, Inner, RouteLayer, RouteService, no_route};
+use crate::service::{EngineService, Inner, no_route};
 use crate::shutdown::Lifecycle;
 use crate::{IntoResponse, Request, RestConf, StatusCode};
 

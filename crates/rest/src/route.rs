@@ -8,7 +8,7 @@ use tower::{Layer, Service};
 use crate::conf::JwtConf;
 use crate::handler::Handler;
 use crate::middleware::Gate;
-use crate::service::{HandlerService, RouteLayer, RouteService};
+use crate::route_service::{HandlerService, RouteLayer, RouteService};
 use crate::{IntoResponse, Request};
 
 /// A method, a path and a handler.

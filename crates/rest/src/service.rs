@@ -9,12 +9,12 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http::{StatusCode, header};
 use http_body::Body as HttpBody;
-use tower::{Layer, Service, ServiceExt};
+use tower::Service;
 
 use crate::cors::Cors;
-use crate::handler::Handler;
 use crate::middleware::Shared;
 use crate::mount::Mount;
+use crate::route_service::RouteService;
 use crate::router::{Found, Router};
 use crate::shutdown::Lifecycle;
 use crate::{Body, IntoResponse, Request, Response, upgrade};
@@ -151,144 +151,18 @@ where
     }
 }
 
-/// A route's handler with the layers around it, as one service.
-///
-/// It is what a [layer](crate::Engine::layer) is put around. It never fails: an error of a layer inside it has become a
-/// 500 and a line in the log.
-#[derive(Clone)]
-pub struct RouteService(Arc<dyn Erased>);
-
-impl RouteService {
-    pub(crate) fn new<T>(service: T) -> Self
-    where
-        T: Service<Request, Response: IntoResponse, Error: Into<BoxError>, Future: Send>
-            + Clone
-            + Send
-            + Sync
-            + 'static,
-    {
-        Self(Arc::new(service))
-    }
-
-    fn call_boxed(&self, request: Request) -> BoxFuture<'static, Response> {
-        self.0.clone().call(request)
-    }
-}
-
-impl<B> Service<http::Request<B>> for RouteService
-where
-    B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
-{
-    type Response = Response;
-    type Error = Infallible;
-    type Future = ResponseFuture;
-
-    fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: http::Request<B>) -> ResponseFuture {
-        ResponseFuture { answer: self.call_boxed(request.map(Body::new)), leaves_engine: false }
-    }
-}
-
-/// A service behind a pointer, so that a route has one type whatever its layers are.
-trait Erased: Send + Sync {
-    fn call(self: Arc<Self>, request: Request) -> BoxFuture<'static, Response>;
-}
-
-impl<T> Erased for T
-where
-    T: Service<Request, Response: IntoResponse, Error: Into<BoxError>, Future: Send>
-        + Clone
-        + Send
-        + Sync
-        + 'static,
-{
-    fn call(self: Arc<Self>, request: Request) -> BoxFuture<'static, Response> {
-        // Nothing of the service runs before the future is polled, not even its `Clone`, so that every panic is recovered.
-        Box::pin(async move {
-            match T::clone(&self).oneshot(request).await {
-                Ok(response) => response.into_response(),
-                Err(error) => {
-                    let error: BoxError = error.into();
-                    tracing::error!(error = &*error as &dyn std::error::Error, "a layer failed");
-                    StatusCode::INTERNAL_SERVER_ERROR.into_response()
-                }
-            }
-        })
-    }
-}
-
-/// A tower layer behind a pointer.
-#[derive(Clone)]
-pub(crate) struct RouteLayer(Arc<dyn Fn(RouteService) -> RouteService + Send + Sync>);
-
-impl RouteLayer {
-    pub(crate) fn new<L>(layer: L) -> Self
-    where
-        L: Layer<RouteService, Service: Service<Request> + Clone + Send + Sync + 'static>
-            + Send
-            + Sync
-            + 'static,
-        <L::Service as Service<Request>>::Response: IntoResponse,
-        <L::Service as Service<Request>>::Error: Into<BoxError>,
-        <L::Service as Service<Request>>::Future: Send,
-    {
-        Self(Arc::new(move |inner| RouteService::new(layer.layer(inner))))
-    }
-
-    /// Puts `layers` around `service`; the first of them becomes the outermost.
-    pub(crate) fn wrap(layers: &[Self], service: RouteService) -> RouteService {
-        layers.iter().rev().fold(service, |inner, layer| (layer.0)(inner))
-    }
-}
-
-/// A handler and its state as a service.
-pub(crate) struct HandlerService<H, T, S> {
-    /// Shared, so that a request clones each of them once.
-    shared: Arc<(H, S)>,
-    extractors: std::marker::PhantomData<fn() -> T>,
-}
-
-impl<H, T, S> HandlerService<H, T, S> {
-    pub(crate) fn new(handler: H, state: S) -> Self {
-        Self { shared: Arc::new((handler, state)), extractors: std::marker::PhantomData }
-    }
-}
-
-impl<H, T, S> Service<Request> for HandlerService<H, T, S>
-where
-    H: Handler<T, S>,
-    S: Clone + Send + Sync + 'static,
-    T: 'static,
-{
-    type Response = Response;
-    type Error = Infallible;
-    type Future = BoxFuture<'static, Result<Response, Infallible>>;
-
-    fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: Request) -> Self::Future {
-        let (handler, state) = &*self.shared;
-        let answer = handler.clone().call(request, state.clone());
-        Box::pin(async move { Ok(answer.await) })
-    }
-}
-
-impl<H, T, S> Clone for HandlerService<H, T, S> {
-    fn clone(&self) -> Self {
-        Self { shared: self.shared.clone(), extractors: std::marker::PhantomData }
-    }
-}
-
 /// The answer of an [`EngineService`] or a [`RouteService`], on its way.
 #[must_use = "futures do nothing unless polled"]
 pub struct ResponseFuture {
     answer: BoxFuture<'static, Response>,
     leaves_engine: bool,
+}
+
+impl ResponseFuture {
+    /// The answer of a service within an engine.
+    pub(crate) fn inside(answer: BoxFuture<'static, Response>) -> Self {
+        Self { answer, leaves_engine: false }
+    }
 }
 
 impl Future for ResponseFuture {
@@ -306,12 +180,6 @@ impl Future for ResponseFuture {
 impl fmt::Debug for EngineService {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("EngineService").finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for RouteService {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RouteService").finish_non_exhaustive()
     }
 }
 

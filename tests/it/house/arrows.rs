@@ -33,6 +33,7 @@ const ALLOWED: [(&str, &[&str]); 3] = [
             "tokio-util",
             "toml",
             "tower",
+            "tower-http",
             "tracing",
             "tracing-subscriber",
             "yaml-rust2",

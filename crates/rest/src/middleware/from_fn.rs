@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use futures_util::future::BoxFuture;
 use tower::{Layer, Service};
 
-use crate::service::RouteService;
+use crate::route_service::RouteService;
 use crate::{IntoResponse, Request, Response};
 
 /// Makes a layer of an async function that gets each request, and what comes [next](Next).

@@ -69,7 +69,7 @@ use self::trace::TraceLayer;
 use crate::RestConf;
 use crate::metrics::Metrics;
 use crate::route::Features;
-use crate::service::RouteService;
+use crate::route_service::RouteService;
 
 /// What the chains of one engine have in common.
 #[derive(Clone)]

@@ -6,6 +6,7 @@ mod paths;
 mod groups;
 mod mistakes;
 mod mounts;
+mod files;
 mod layers;
 mod handlers;
 

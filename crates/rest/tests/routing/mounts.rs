@@ -36,6 +36,8 @@ async fn a_mount_gets_what_lies_under_its_prefix_without_it() {
         ("GET /static?q=1", "200 /static: GET /?q=1"),
         ("GET /static/a%2Fb%20c", "200 /static: GET /a%2Fb%20c"),
         ("GET http://example.com/static/a", "200 /static: GET http://example.com/a"),
+        ("GET //static/a", "200 /static: GET /a"),
+        ("GET ///static//a//?q=//", "200 /static: GET /a/?q=//"),
         ("GET /statics", "404 404 page not found"),
         ("GET /a/static", "404 404 page not found"),
         ("GET /", "404 404 page not found"),
