@@ -3,10 +3,40 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use crate::close::CloseFrame;
+use crate::close::{CloseCode, CloseFrame};
+use crate::end::End;
+use crate::error::Error;
 use crate::outbox::{Outbox, Side};
 use crate::reader::Inbound;
 use crate::role::Role;
+
+/// Says good-bye as a handler's end demands, `within` the time; returns which end that is, and whether the peer has seen all
+/// of it.
+pub(crate) async fn leave(
+    inbound: &mut Inbound,
+    ended: &Result<(), Error>,
+    mut within: Duration,
+) -> (End, bool) {
+    let (end, frame) = judge(inbound, ended);
+    let Some(frame) = frame else { return (end, false) };
+    if end == End::PongTimeout {
+        within = Duration::ZERO; // it does not answer, so that there is nothing to wait for
+    }
+    (end, close(inbound, &frame, within).await)
+}
+
+/// Which end it is, and what the peer is told where it does not know yet.
+fn judge(inbound: &Inbound, ended: &Result<(), Error>) -> (End, Option<CloseFrame>) {
+    let said = inbound.outbox().close_frame();
+    match (ended, inbound.failure()) {
+        _ if said.is_some() => (End::HandlerClosed, said),
+        _ if inbound.is_closed() => (End::PeerClosed, Some(CloseFrame::new(CloseCode::NORMAL, ""))),
+        (Err(error), _) => (error.end(), error.close_frame()),
+        // A handler may stop at an error without passing it on.
+        (Ok(()), Some((end, frame))) => (*end, frame.clone()),
+        (Ok(()), None) => (End::Finished, Some(CloseFrame::new(CloseCode::NORMAL, ""))),
+    }
+}
 
 /// Closes a connection, RFC 6455 section 7: what is queued, our close, the peer's close, then the end of the stream, which
 /// is the server's to begin.

@@ -108,6 +108,32 @@ pub struct Compression {
     pub client_context_takeover: bool,
 }
 
+/// How a [`Reconnecting`](crate::Reconnecting) client comes back.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct ReconnectConf {
+    /// The longest wait after the first failure; it doubles with each further one. A wait is anything from nothing to the longest,
+    /// by chance. 1 ms to 1 h; default 500 ms.
+    #[serde(with = "range::Millis::<1, 3_600_000>")]
+    pub first_delay: Duration,
+    /// What the longest wait doubles up to. 1 ms to 1 h; default 30 s.
+    #[serde(with = "range::Millis::<1, 3_600_000>")]
+    pub max_delay: Duration,
+    /// How many attempts in a row may fail before it gives up. 1 to 4 Gi; default 20, which take three to four minutes.
+    #[serde(with = "range::Integer::<1, 4_294_967_295>")]
+    pub max_attempts: u32,
+    /// How long a connection must have lived to make up for all failures before. A shorter one is one more. 0 to 1 h;
+    /// default 10 s.
+    #[serde(with = "range::Millis::<0, 3_600_000>")]
+    pub stable_after: Duration,
+    /// The longest `Retry-After` of a server that is waited for; at a longer one it gives up. 0 to 1 day; default 5 min.
+    #[serde(with = "range::Millis::<0, 86_400_000>")]
+    pub max_retry_after: Duration,
+    /// How long the hook of a new connection may take; then the attempt has failed. 100 ms to 1 h; default 10 s.
+    #[serde(with = "range::Millis::<100, 3_600_000>")]
+    pub resume_timeout: Duration,
+}
+
 impl WsConf {
     /// The defaults, but for a peer that is gone: it is noticed within 5 s instead of 30 s, at the price of more pings. In a
     /// config, `Preset: Quick`.
@@ -136,6 +162,19 @@ impl Default for Compression {
             window_bits: 15,
             server_context_takeover: false,
             client_context_takeover: false,
+        }
+    }
+}
+
+impl Default for ReconnectConf {
+    fn default() -> Self {
+        Self {
+            first_delay: Duration::from_millis(500),
+            max_delay: Duration::from_secs(30),
+            max_attempts: 20,
+            stable_after: Duration::from_secs(10),
+            max_retry_after: Duration::from_secs(300),
+            resume_timeout: Duration::from_secs(10),
         }
     }
 }

@@ -116,6 +116,11 @@ impl Reader {
         Self { inbound: Some(Box::new(inbound)), home }
     }
 
+    /// Has the inbound half given back there on drop.
+    pub(crate) fn set_home(&mut self, home: oneshot::Sender<Box<Inbound>>) {
+        self.home = Some(home);
+    }
+
     pub(crate) fn inbound(&mut self) -> Option<&mut Inbound> {
         self.inbound.as_deref_mut()
     }

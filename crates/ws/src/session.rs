@@ -96,25 +96,7 @@ async fn farewell(inbound: &mut Inbound, ended: &Result<(), Error>, stopping: &S
     if let Some(grace) = stopping.remaining() {
         within = within.min(grace.mul_f32(0.9)); // the rest is for those who are told later
     }
-    let (end, frame) = judge(inbound, ended);
-    let Some(frame) = frame else { return (end, false) };
-    if end == End::PongTimeout {
-        within = Duration::ZERO; // it does not answer, so that there is nothing to wait for
-    }
-    (end, closing::close(inbound, &frame, within).await)
-}
-
-/// Which end it is, and what the peer is told where it does not know yet.
-fn judge(inbound: &Inbound, ended: &Result<(), Error>) -> (End, Option<CloseFrame>) {
-    let said = inbound.outbox().close_frame();
-    match (ended, inbound.failure()) {
-        _ if said.is_some() => (End::HandlerClosed, said),
-        _ if inbound.is_closed() => (End::PeerClosed, Some(CloseFrame::new(CloseCode::NORMAL, ""))),
-        (Err(error), _) => (error.end(), error.close_frame()),
-        // A handler may stop at an error without passing it on.
-        (Ok(()), Some((end, frame))) => (*end, frame.clone()),
-        (Ok(()), None) => (End::Finished, Some(CloseFrame::new(CloseCode::NORMAL, ""))),
-    }
+    closing::leave(inbound, ended, within).await
 }
 
 /// One line for the whole life of a connection. Never what was said on it.

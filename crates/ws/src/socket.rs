@@ -97,6 +97,39 @@ impl WebSocket {
         self.writer.send(message).await
     }
 
+    /// Runs a handler on the socket as a route's session does: however it ends, the peer is told by the close that fits, within
+    /// [`CloseTimeout`](WsConf::close_timeout). For a client, whose sockets have no session.
+    ///
+    /// ```no_run
+    /// # async fn echo(_: ws::WebSocket) -> Result<(), ws::Error> { Ok(()) }
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// ws::connect("ws://localhost:8888/echo").await?.run(echo).await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The handler's.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future drops the handler and cuts the connection.
+    pub async fn run<F, Fut>(mut self, handler: F) -> Result<(), Error>
+    where
+        F: FnOnce(Self) -> Fut,
+        Fut: Future<Output = Result<(), Error>>,
+    {
+        let (home, returned) = oneshot::channel();
+        self.reader.set_home(home);
+        let ended = handler(self).await;
+        // There already, unless the handler has given the socket to another task.
+        if let Ok(mut inbound) = returned.await {
+            let within = inbound.conf().close_timeout;
+            closing::leave(&mut inbound, &ended, within).await;
+        }
+        ended
+    }
+
     /// Closes: sends what is queued and the close, and waits for the peer's, within
     /// [`CloseTimeout`](WsConf::close_timeout).
     pub async fn close(mut self, frame: CloseFrame) {

@@ -7,7 +7,7 @@ use futures_util::FutureExt;
 use tokio::io::AsyncReadExt;
 use tokio::time::Instant;
 use ws::test::{Frame, Peer};
-use ws::{CloseCode, CloseFrame, Compression, Message, Prepared, WsConf};
+use ws::{CloseCode, CloseFrame, Compression, Error, Message, Prepared, WebSocket, WsConf};
 
 /// More than any test here sends, so that a pipe never makes anybody wait.
 const WIDE: usize = 1 << 20;
@@ -105,6 +105,26 @@ async fn a_client_says_why_it_leaves_when_nobody_does_it_for_it() {
     assert_eq!(error.close_frame().unwrap().code(), CloseCode::MESSAGE_TOO_BIG);
     assert_eq!(peer.frame().await.close(), (1009, "message is larger than 100 bytes".to_owned()));
     assert_eq!(peer.next().await, None);
+}
+
+#[tokio::test]
+async fn a_handler_that_is_run_need_not_close() {
+    let refusal = || CloseFrame::new(CloseCode(4000), "enough");
+    for (ended, close) in [
+        (Ok(()), (1000, String::new())),
+        (Err(refusal().into()), (4000, "enough".to_owned())),
+        (Err(Error::peer("its own affair")), (1011, String::new())),
+    ] {
+        let (socket, mut peer) = Peer::of_client(WsConf::default(), WIDE).await;
+        let is_ok = ended.is_ok();
+        let running = tokio::spawn(socket.run(async |socket: WebSocket| {
+            drop(socket);
+            ended
+        }));
+        assert_eq!(peer.closed().await, close);
+        peer.half_close().await;
+        assert_eq!(running.await.unwrap().is_ok(), is_ok);
+    }
 }
 
 #[tokio::test(start_paused = true)]

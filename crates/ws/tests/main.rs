@@ -16,3 +16,4 @@ mod pump;
 mod relay;
 mod client;
 mod dialer;
+mod reconnecting;

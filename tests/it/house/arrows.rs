@@ -51,6 +51,7 @@ const ALLOWED: [(&str, &[&str]); 3] = [
             "futures-util",
             "http",
             "http-body-util",
+            "httpdate",
             "hyper",
             "hyper-util",
             "rand",
