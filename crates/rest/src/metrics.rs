@@ -8,6 +8,9 @@
 //! | `http_server_requests_rejected_total` | counter | path, by | requests that a middleware [answered itself](crate::RejectedBy) |
 //! | `http_server_cors_refusals_total` | counter | | requests from pages of origins that [CORS](crate::Engine::cors) does not allow |
 //! | `http_server_streams_open` | gauge | | responses of [events](crate::sse) that go on |
+//! | `http_server_connections_open` | gauge | | connections, upgraded ones too |
+//! | `http_server_connections_refused_total` | counter | limit | connections over `MaxConnections` (`total`) or `MaxConnectionsPerIp` (`ip`) |
+//! | `http_server_connections_stalled_total` | counter | | connections cut by `WriteTimeout` |
 //! | `http_server_connections_upgraded` | gauge | | connections that were upgraded and are open |
 //! | `http_server_lifetime_seconds` | histogram, 1 to 86400 | kind | how long those two, `stream` and `upgraded`, were there |
 //!
@@ -38,6 +41,7 @@
 //! once per engine by [`Metrics::of`].
 
 mod http_server;
+mod connections;
 
 use std::any::{Any, TypeId};
 use std::collections::HashMap;
@@ -51,6 +55,7 @@ pub use prometheus_client;
 use prometheus_client::encoding::text;
 use prometheus_client::registry::{Metric, Registry};
 
+pub(crate) use self::connections::ConnectionMetrics;
 pub(crate) use self::http_server::{HttpMetrics, LifeKind, Living, Present, RouteMetrics};
 
 use crate::shutdown::Lifecycle;

@@ -79,9 +79,24 @@ pub struct RestConf {
     /// How long a client may take to send a request's head; 0 is no limit. Default 10 s. Then the connection is closed.
     #[serde(with = "duration")]
     pub header_timeout: Duration,
+    /// How long a client may pause within a request's body; 0 is no limit. Default 30 s. Then whoever reads the body gets an
+    /// error, and the connection is closed.
+    #[serde(with = "duration")]
+    pub body_timeout: Duration,
+    /// How long a client may take nothing of what there is for it; 0 is no limit. Default 30 s. Then the connection is cut.
+    /// Any byte that it takes gives it all the time again, and a response that has nothing to send is not waited for. Upgraded
+    /// connections have limits of their own.
+    #[serde(with = "duration")]
+    pub write_timeout: Duration,
     /// How long a connection may stay open between two requests; 0 is no limit. Default 60 s. Then it is closed.
     #[serde(with = "duration")]
     pub idle_timeout: Duration,
+    /// How many connections there may be, upgraded ones too; 0 is no limit. Default 100000. One more is answered 503 with
+    /// `Retry-After: 1`, or closed if it would have to be told in TLS or too many are being told.
+    pub max_connections: usize,
+    /// How many of them may come from one address, or from one network of IPv6 addresses with the same 64 bits; 0 is no limit.
+    /// Default 0, as all clients behind a proxy have one address. One more is answered in the same way.
+    pub max_connections_per_ip: usize,
     /// How many bytes a request's head may have, 8192 to 1048576. Default 16384. A larger one is answered 431.
     // Less than 8192 is less than the buffer that hyper reads into.
     #[serde(with = "range::Integer::<8_192, 1_048_576>")]
@@ -131,7 +146,11 @@ impl Default for RestConf {
             cpu_threshold: 900,
             slow_threshold: Duration::from_millis(500),
             header_timeout: Duration::from_secs(10),
+            body_timeout: Duration::from_secs(30),
+            write_timeout: Duration::from_secs(30),
             idle_timeout: Duration::from_secs(60),
+            max_connections: 100_000,
+            max_connections_per_ip: 0,
             max_header_bytes: 16 << 10,
             signature: SignatureConf::default(),
             middlewares: MiddlewaresConf::default(),

@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 
-use super::{deref, reject};
+use super::{deref, reject, status_of};
 
 /// Extracts the body as JSON; as a response, writes it.
 ///
@@ -103,7 +103,7 @@ impl JsonRejection {
     pub fn status(&self) -> StatusCode {
         match self {
             Self::ContentType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::Body(rejection) => rejection.status(),
+            Self::Body(rejection) => status_of(rejection),
             Self::Syntax { .. } => StatusCode::BAD_REQUEST,
             Self::Data { .. } => StatusCode::UNPROCESSABLE_ENTITY,
         }
@@ -134,6 +134,9 @@ impl fmt::Display for JsonRejection {
             Self::ContentType => f.write_str("the Content-Type must be application/json"),
             Self::Body(_) if self.status() == StatusCode::PAYLOAD_TOO_LARGE => {
                 f.write_str("the body is too large")
+            }
+            Self::Body(_) if self.status() == StatusCode::REQUEST_TIMEOUT => {
+                f.write_str("the body has paused for too long")
             }
             Self::Body(_) => f.write_str("the body could not be read"),
             Self::Syntax { line, column } => {

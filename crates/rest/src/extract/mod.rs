@@ -35,10 +35,13 @@ mod peer;
 mod query;
 mod state;
 
+use std::error::Error;
 use std::fmt;
 
+use axum_core::extract::rejection::BytesRejection;
 use axum_core::response::{IntoResponse, Response};
 use http::StatusCode;
+use tower_http::timeout::TimeoutError;
 
 use crate::failure::{ErrorBody, refuse};
 
@@ -65,6 +68,18 @@ fn reject(status: StatusCode, rejection: &dyn fmt::Display) -> Response {
         return response;
     }
     refuse(status, ErrorBody { code, msg: rejection.to_string() })
+}
+
+/// The status for a body that could not be read: 408 if its client paused for too long, else what axum-core makes of it.
+fn status_of(body: &BytesRejection) -> StatusCode {
+    let mut cause: Option<&(dyn Error + 'static)> = Some(body);
+    while let Some(error) = cause {
+        if error.is::<TimeoutError>() {
+            return StatusCode::REQUEST_TIMEOUT;
+        }
+        cause = error.source();
+    }
+    body.status()
 }
 
 /// Lets an extractor be used as what it has extracted.

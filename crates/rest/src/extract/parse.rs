@@ -22,7 +22,7 @@ pub use self::value::FieldError;
 
 use self::sources::{Sources, pairs};
 use super::json::is_json;
-use super::{deref, reject};
+use super::{deref, reject, status_of};
 use crate::router::Params;
 
 /// Extracts a struct whose fields come from the path, the body, the query and the headers, and [validates](Validate) it.
@@ -153,7 +153,7 @@ impl ParseRejection {
     /// The status of the answer.
     pub fn status(&self) -> StatusCode {
         match self {
-            Self::Body(rejection) => rejection.status(),
+            Self::Body(rejection) => status_of(rejection),
             Self::Syntax { .. } | Self::NoObject | Self::TooMany | Self::Field(_) | Self::Invalid(_) => {
                 StatusCode::BAD_REQUEST
             }
@@ -166,6 +166,9 @@ impl fmt::Display for ParseRejection {
         match self {
             Self::Body(_) if self.status() == StatusCode::PAYLOAD_TOO_LARGE => {
                 f.write_str("the body is too large")
+            }
+            Self::Body(_) if self.status() == StatusCode::REQUEST_TIMEOUT => {
+                f.write_str("the body has paused for too long")
             }
             Self::Body(_) => f.write_str("the body could not be read"),
             Self::Syntax { line, column } => {

@@ -7,6 +7,7 @@ use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
 use super::connection::serve_connection;
+use super::connections::Connections;
 use crate::RestConf;
 use crate::service::EngineService;
 
@@ -15,7 +16,7 @@ const BACK_OFF: Duration = Duration::from_millis(100);
 
 /// Accepts connections and spawns their tasks, for as long as it is polled.
 ///
-/// No error ends it: a connection that broke before it was accepted is its client's affair, and having run out of file
+/// One that is too many is told so, or closed. No error ends it: a connection that broke before it was accepted is its client's affair, and having run out of file
 /// descriptors or memory passes.
 pub(super) async fn accept(
     listener: TcpListener,
@@ -23,13 +24,24 @@ pub(super) async fn accept(
     conf: Arc<RestConf>,
     service: EngineService,
 ) -> Infallible {
+    let connections = Connections::new(&conf, service.lifecycle().metrics());
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => {
+                let Some(slot) = connections.admit(peer.ip()) else {
+                    tracing::debug!(%peer, "one connection too many");
+                    // In TLS it would take a handshake to say so.
+                    if tls.is_none()
+                        && let Some(refusal) = connections.refuse(stream)
+                    {
+                        service.lifecycle().spawn(refusal);
+                    }
+                    continue;
+                };
                 if let Err(error) = stream.set_nodelay(true) {
                     tracing::debug!(%error, %peer, "cannot set TCP_NODELAY");
                 }
-                let task = serve_connection(stream, peer, tls.clone(), conf.clone(), service.clone());
+                let task = serve_connection(stream, slot, peer, tls.clone(), conf.clone(), service.clone());
                 service.lifecycle().spawn(task);
             }
             Err(error) if is_connections_own(&error) => {}

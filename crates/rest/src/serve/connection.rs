@@ -1,5 +1,6 @@
 use std::convert::Infallible;
 use std::io;
+use std::mem;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -7,6 +8,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::Version;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
 use hyper::rt::Executor;
@@ -18,9 +20,12 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tower::Service;
+use tower_http::timeout::TimeoutBody;
 
-use super::activity::Activity;
+use super::activity::{Activity, Check};
+use super::connections::Slot;
 use super::socket::{Socket, Stream};
+use super::wire::Wire;
 use crate::extract::PeerAddr;
 use crate::service::{EngineService, ResponseFuture};
 use crate::shutdown::{Lifecycle, Stopping};
@@ -28,17 +33,20 @@ use crate::{Body, Response, RestConf};
 
 /// Serves one connection until it ends, its time is up, or it was upgraded.
 pub(super) async fn serve_connection(
-    stream: TcpStream,
+    tcp: TcpStream,
+    slot: Slot,
     peer: SocketAddr,
     tls: Option<TlsAcceptor>,
     conf: Arc<RestConf>,
     service: EngineService,
 ) {
-    let activity = Arc::new(Activity::new(conf.header_timeout, conf.idle_timeout));
+    let activity = Arc::new(Activity::new(&conf));
+    let metrics = slot.metrics();
+    let wire = Wire::new(tcp, activity.clone(), slot);
     let mut stopping = service.lifecycle().stopping();
     let stream = match tls {
-        None => Stream::Plain(stream),
-        Some(tls) => match handshake(&tls, stream, &conf, &mut stopping).await {
+        None => Stream::Plain(wire),
+        Some(tls) => match handshake(&tls, wire, &conf, &mut stopping).await {
             Ok(stream) => Stream::Tls(Box::new(stream)),
             Err(error) => return tracing::debug!(%error, %peer, "no TLS handshake"),
         },
@@ -46,7 +54,7 @@ pub(super) async fn serve_connection(
 
     let http = http(&conf, service.lifecycle().clone());
     let socket = TokioIo::new(Socket::new(stream, activity.clone()));
-    let requests = Requests { service, peer, activity: activity.clone() };
+    let requests = Requests { service, peer, body_timeout: conf.body_timeout, activity: activity.clone() };
     let mut connection = pin!(http.serve_connection_with_upgrades(socket, requests));
     let mut check = pin!(sleep_until(Instant::now()));
     let mut is_ending = false;
@@ -59,13 +67,17 @@ pub(super) async fn serve_connection(
                 return;
             }
             () = stopping.draining(), if !is_ending => {}
-            () = check.as_mut() => match activity.next_check(Instant::now()) {
-                Some(next) => {
-                    check.as_mut().reset(next);
+            () = check.as_mut() => match activity.check(Instant::now()) {
+                Check::Again(at) => {
+                    check.as_mut().reset(at);
                     continue;
                 }
-                None if is_ending => return,
-                None => {}
+                Check::Stalled => {
+                    metrics.stalled.inc();
+                    return tracing::debug!(%peer, "the client takes nothing, the connection is cut");
+                }
+                Check::Over if is_ending => return,
+                Check::Over => {}
             }
         }
         is_ending = true;
@@ -78,13 +90,13 @@ pub(super) async fn serve_connection(
 /// Does the server's part of the TLS handshake, for which the time of a request's head must do.
 async fn handshake(
     tls: &TlsAcceptor,
-    stream: TcpStream,
+    wire: Wire,
     conf: &RestConf,
     stopping: &mut Stopping,
-) -> io::Result<TlsStream<TcpStream>> {
+) -> io::Result<TlsStream<Wire>> {
     let limit = Some(conf.header_timeout).filter(|limit| !limit.is_zero()).unwrap_or(Duration::MAX);
     tokio::select! {
-        done = timeout(limit, tls.accept(stream)) => done.unwrap_or_else(|late| Err(late.into())),
+        done = timeout(limit, tls.accept(wire)) => done.unwrap_or_else(|late| Err(late.into())),
         () = stopping.draining() => Err(io::Error::other("the server is stopping")),
     }
 }
@@ -118,6 +130,7 @@ where
 struct Requests {
     service: EngineService,
     peer: SocketAddr,
+    body_timeout: Duration,
     activity: Arc<Activity>,
 }
 
@@ -128,19 +141,46 @@ impl hyper::service::Service<http::Request<Incoming>> for Requests {
 
     fn call(&self, mut request: http::Request<Incoming>) -> Self::Future {
         self.activity.begin(request.version());
-        let in_flight = Guard { activity: self.activity.clone() };
+        let is_http2 = request.version() == Version::HTTP_2;
+        let guard = Guard { activity: self.activity.clone(), is_http2, is_waiting: false };
         request.extensions_mut().insert(PeerAddr(self.peer));
-        InFlight { inner: self.service.clone().call(request), guard: Some(in_flight) }
+        let mut service = self.service.clone();
+        let inner = match self.body_timeout {
+            limit if limit.is_zero() || request.body().is_end_stream() => service.call(request),
+            limit => service.call(request.map(|body| TimeoutBody::new(limit, body))),
+        };
+        InFlight { inner, guard: Some(guard) }
     }
 }
 
 /// Ends a request's time in flight when it is dropped.
 struct Guard {
     activity: Arc<Activity>,
+    is_http2: bool,
+    /// Whether a frame of the response was taken, and no further one asked for.
+    is_waiting: bool,
+}
+
+impl Guard {
+    /// Notes that hyper asks for a frame.
+    fn go_on(&mut self) {
+        if mem::take(&mut self.is_waiting) {
+            self.activity.go_on();
+        }
+    }
+
+    /// Notes that hyper has got one. On HTTP/1.1 that says nothing: there it is the socket that does not take any more.
+    fn wait(&mut self) {
+        if self.is_http2 {
+            self.is_waiting = true;
+            self.activity.wait();
+        }
+    }
 }
 
 impl Drop for Guard {
     fn drop(&mut self) {
+        self.go_on();
         self.activity.end();
     }
 }
@@ -173,7 +213,15 @@ impl HttpBody for InFlight<Body> {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        self.project().inner.poll_frame(cx)
+        let this = self.project();
+        if let Some(guard) = this.guard {
+            guard.go_on();
+        }
+        let frame = ready!(this.inner.poll_frame(cx));
+        if let (Some(guard), Some(Ok(_))) = (this.guard, &frame) {
+            guard.wait();
+        }
+        Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {

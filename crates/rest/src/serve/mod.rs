@@ -1,9 +1,11 @@
 //! Serving on sockets: listen, accept, TLS, hyper, stop.
 
 mod accept;
+mod connections;
 mod connection;
 mod activity;
 mod socket;
+mod wire;
 mod tls;
 mod dev;
 mod signals;

@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
 use super::activity::Activity;
+use super::wire::Wire;
 
-/// A client's connection while hyper has it: tells when bytes come in or go out.
+/// A client's connection while hyper has it: tells when bytes come in.
 pub(crate) struct Socket {
     stream: Stream,
     activity: Arc<Activity>,
@@ -21,7 +21,11 @@ impl Socket {
     }
 
     /// What is left when nobody counts the bytes any more.
-    pub(crate) fn into_stream(self) -> Stream {
+    pub(crate) fn into_stream(mut self) -> Stream {
+        match &mut self.stream {
+            Stream::Plain(wire) => wire.forget_activity(),
+            Stream::Tls(tls) => tls.get_mut().0.forget_activity(),
+        }
         self.stream
     }
 }
@@ -43,9 +47,7 @@ impl AsyncRead for Socket {
 
 impl AsyncWrite for Socket {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        let n = ready!(Pin::new(&mut self.stream).poll_write(cx, buf))?;
-        self.activity.sent();
-        Poll::Ready(Ok(n))
+        Pin::new(&mut self.stream).poll_write(cx, buf)
     }
 
     fn poll_write_vectored(
@@ -53,9 +55,7 @@ impl AsyncWrite for Socket {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let n = ready!(Pin::new(&mut self.stream).poll_write_vectored(cx, bufs))?;
-        self.activity.sent();
-        Poll::Ready(Ok(n))
+        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -73,8 +73,8 @@ impl AsyncWrite for Socket {
 
 /// Plain TCP, or TLS on it.
 pub(crate) enum Stream {
-    Plain(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
+    Plain(Wire),
+    Tls(Box<TlsStream<Wire>>),
 }
 
 impl AsyncRead for Stream {

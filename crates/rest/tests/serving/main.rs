@@ -5,6 +5,7 @@
 mod http1;
 mod http2;
 mod tls;
+mod connections;
 mod deadlines;
 mod addresses;
 mod hostile;

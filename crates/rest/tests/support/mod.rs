@@ -31,6 +31,8 @@ pub(crate) fn conf() -> RestConf {
     RestConf {
         timeout: Duration::ZERO,
         header_timeout: FOREVER,
+        body_timeout: FOREVER,
+        write_timeout: FOREVER,
         idle_timeout: FOREVER,
         shutdown: ShutdownConf { wrap_up_time: Duration::ZERO, wait_time: FOREVER },
         mode: Mode::Test,
