@@ -12,6 +12,7 @@ use tower::{Layer, Service, service_fn};
 use crate::conf::CorsConf;
 use crate::cors::Cors;
 use crate::error::ServeError;
+use crate::extract::Proxies;
 use crate::failure::ErrorBody;
 use crate::listeners::Listeners;
 use crate::metrics::Metrics;
@@ -307,6 +308,7 @@ impl<S: Clone + Send + Sync + 'static> Engine<S> {
             mounts,
             fallback,
             cors,
+            proxies: Proxies::new(&self.conf),
             listing,
             shared,
             lifecycle: Lifecycle::new(self.metrics, self.listeners),

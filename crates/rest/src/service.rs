@@ -12,6 +12,7 @@ use http_body::Body as HttpBody;
 use tower::Service;
 
 use crate::cors::Cors;
+use crate::extract::Proxies;
 use crate::middleware::Shared;
 use crate::mount::Mount;
 use crate::route_service::RouteService;
@@ -34,6 +35,7 @@ pub(crate) struct Inner {
     /// The chain around [`no_route`], so that also a 404 is logged.
     pub(crate) fallback: RouteService,
     pub(crate) cors: Option<Arc<Cors>>,
+    pub(crate) proxies: Option<Arc<Proxies>>,
     /// The routes, for people.
     pub(crate) listing: String,
     pub(crate) shared: Shared,
@@ -146,6 +148,9 @@ where
         let is_outermost = request.extensions().get::<Lifecycle>().is_none();
         if is_outermost {
             request.extensions_mut().insert(self.inner.lifecycle.clone());
+            if let Some(proxies) = &self.inner.proxies {
+                request.extensions_mut().insert(proxies.clone());
+            }
         }
         ResponseFuture { answer: self.answer(request), leaves_engine: is_outermost }
     }

@@ -1,7 +1,7 @@
 use std::any::Any;
 use std::fmt;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use hyper_util::server::conn::auto::upgrade::downcast;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tracing::{Instrument, Span, field};
 
-use crate::extract::PeerAddr;
+use crate::extract::{ClientIp, PeerAddr};
 use crate::metrics::{LifeKind, Metrics};
 use crate::middleware::panic_message;
 use crate::serve::{Socket, Stream};
@@ -50,6 +50,7 @@ pub struct Upgrade {
     lifecycle: Lifecycle,
     peer: Option<SocketAddr>,
     trace: Option<TraceId>,
+    client: Option<ClientIp>,
 }
 
 impl Upgrade {
@@ -113,9 +114,14 @@ impl Upgrade {
         self.lifecycle.metrics()
     }
 
-    /// The address of the client's end of the connection, where it is known.
+    /// The address of the connection's other end, where it is known. Behind a proxy it is the proxy's.
     pub fn peer(&self) -> Option<SocketAddr> {
         self.peer
+    }
+
+    /// The address of the client, as [`ClientIp`] has it.
+    pub fn client_ip(&self) -> Option<IpAddr> {
+        self.client.map(|client| client.0)
     }
 }
 
@@ -148,7 +154,7 @@ impl<S: Sync> FromRequestParts<S> for Upgrade {
         let on_upgrade = parts.extensions.remove::<OnUpgrade>().ok_or(UpgradeRejection(()))?;
         let peer = parts.extensions.get::<PeerAddr>().map(|peer| peer.0);
         let trace = parts.extensions.get::<TraceContext>().map(TraceContext::trace_id);
-        Ok(Self { on_upgrade, lifecycle, peer, trace })
+        Ok(Self { on_upgrade, lifecycle, peer, trace, client: ClientIp::of(parts) })
     }
 }
 

@@ -9,6 +9,19 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct WsConf {
+    /// How many connections the engine may have, all routes together, for this route to take another. One too many is
+    /// refused with 503. 0 is no limit. 0 to 10 Mi; default 100,000.
+    #[serde(with = "range::Integer::<0, 10_485_760>")]
+    pub max_connections: usize,
+    /// How many connections the route may have. One too many is refused with 503. 0, the default, is no limit of its own. 0 to
+    /// 10 Mi.
+    #[serde(with = "range::Integer::<0, 10_485_760>")]
+    pub max_connections_per_route: usize,
+    /// How many connections the engine may have of one address, or of one /64 of IPv6, for this route to take another of it.
+    /// One too many is refused with 429. 0, the default, is no limit: behind a proxy that `TrustedProxies` does not
+    /// name, all clients have one address. 0 to 10 Mi.
+    #[serde(with = "range::Integer::<0, 10_485_760>")]
+    pub max_connections_per_ip: usize,
     /// The largest message that is taken, in bytes, its fragments together and inflated. A larger one closes with 1009 and a
     /// reason that names the limit. A compressed one may be an eighth and 1 KiB longer on the wire. 1 to 1 GiB; default
     /// 65,536.
@@ -182,6 +195,9 @@ impl Default for ReconnectConf {
 impl Default for WsConf {
     fn default() -> Self {
         Self {
+            max_connections: 100_000,
+            max_connections_per_route: 0,
+            max_connections_per_ip: 0,
             max_message_bytes: 64 * 1024,
             max_fragments: 128 * 1024,
             max_overhead_frames: 1024,

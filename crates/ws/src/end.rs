@@ -88,3 +88,43 @@ ends! {
     /// The engine's time to stop was over, or a handler kept its socket: it was cut.
     Aborted "aborted" 0 ""
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The rows of the first table of a page below a heading, as their cells.
+    fn rows<'a>(page: &'a str, heading: &str) -> Vec<Vec<&'a str>> {
+        let (_, section) = page.split_once(heading).expect("the heading");
+        let table = section.lines().skip_while(|line| !line.starts_with('|'));
+        let rows = table.take_while(|line| line.starts_with('|')).skip(2);
+        rows.map(|row| row.trim_matches('|').split('|').map(str::trim).collect()).collect()
+    }
+
+    #[test]
+    fn the_operators_page_has_each_end_with_its_code_and_reason() {
+        let page = include_str!("../../../docs/OPERATIONS.md");
+        let documented = rows(page, "## How a WebSocket ends");
+        let documented: Vec<_> = documented.iter().map(|row| (row[0], row[1], row[2])).collect();
+        let ends = End::ALL.iter().map(|end| {
+            let code = match (end.code(), end) {
+                (Some(code), _) => code.to_string(),
+                (None, End::HandlerClosed | End::PeerClosed) => "its own".to_owned(),
+                (None, _) => String::new(),
+            };
+            (format!("`{}`", end.label()), code, end.reason())
+        });
+        let ends: Vec<_> = ends.collect();
+        let ends: Vec<_> =
+            ends.iter().map(|(end, code, reason)| (end.as_str(), code.as_str(), *reason)).collect();
+        assert_eq!(documented, ends);
+    }
+
+    #[test]
+    fn each_end_has_a_label_of_its_own() {
+        let mut labels: Vec<_> = End::ALL.iter().map(|end| end.label()).collect();
+        labels.sort_unstable();
+        labels.dedup();
+        assert_eq!(labels.len(), End::ALL.len());
+    }
+}

@@ -116,6 +116,12 @@ pub enum HandshakeError {
     MalformedExtensions,
     /// The server is stopping: 503.
     Stopping,
+    /// There are [as many connections](crate::WsConf::max_connections) as there may be: 503.
+    TooMany,
+    /// There are [as many](crate::WsConf::max_connections_per_route) as there may be on this route: 503.
+    TooManyOnRoute,
+    /// There are [as many](crate::WsConf::max_connections_per_ip) as there may be from this address: 429.
+    TooManyFromAddress,
 }
 
 impl HandshakeError {
@@ -126,13 +132,36 @@ impl HandshakeError {
             Self::OldHttp | Self::Upgrade | Self::Version => StatusCode::UPGRADE_REQUIRED,
             Self::NewHttp => StatusCode::HTTP_VERSION_NOT_SUPPORTED,
             Self::Origin => StatusCode::FORBIDDEN,
-            Self::Stopping => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Stopping | Self::TooMany | Self::TooManyOnRoute => StatusCode::SERVICE_UNAVAILABLE,
+            Self::TooManyFromAddress => StatusCode::TOO_MANY_REQUESTS,
             Self::Body
             | Self::Connection
             | Self::Key
             | Self::MalformedSubprotocol
             | Self::NoSubprotocol
             | Self::MalformedExtensions => StatusCode::BAD_REQUEST,
+        }
+    }
+
+    /// What the metric `ws_handshakes_refused_total` calls it.
+    pub fn cause(self) -> &'static str {
+        match self {
+            Self::Method => "method",
+            Self::OldHttp => "old_http",
+            Self::NewHttp => "new_http",
+            Self::Body => "body",
+            Self::Upgrade => "upgrade",
+            Self::Connection => "connection",
+            Self::Version => "version",
+            Self::Key => "key",
+            Self::Origin => "origin",
+            Self::MalformedSubprotocol => "malformed_subprotocol",
+            Self::NoSubprotocol => "no_subprotocol",
+            Self::MalformedExtensions => "malformed_extensions",
+            Self::Stopping => "stopping",
+            Self::TooMany => "too_many",
+            Self::TooManyOnRoute => "too_many_on_route",
+            Self::TooManyFromAddress => "too_many_from_address",
         }
     }
 }
@@ -152,6 +181,8 @@ impl fmt::Display for HandshakeError {
             Self::NoSubprotocol => "none of the offered subprotocols is supported",
             Self::MalformedExtensions => "the Sec-WebSocket-Extensions header cannot be read",
             Self::Stopping => "the server is stopping",
+            Self::TooMany | Self::TooManyOnRoute => "there are too many connections",
+            Self::TooManyFromAddress => "there are too many connections from this address",
         })
     }
 }
@@ -179,6 +210,9 @@ impl IntoResponse for HandshakeError {
             Self::Stopping => {
                 set(RETRY_AFTER, "1");
                 set(CONNECTION, "close");
+            }
+            Self::TooMany | Self::TooManyOnRoute | Self::TooManyFromAddress => {
+                set(RETRY_AFTER, "5");
             }
             // What follows a request that cannot be trusted must not be read as the next one.
             Self::Body => {

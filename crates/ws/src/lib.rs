@@ -48,6 +48,8 @@ mod origin;
 mod subprotocol;
 mod extensions;
 mod compression;
+mod caps;
+mod metrics;
 mod session;
 mod closing;
 mod end;

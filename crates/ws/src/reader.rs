@@ -18,6 +18,7 @@ use crate::error::{Error, Kind};
 use crate::gate::{Gate, READ_BUFFER};
 use crate::heartbeat::{Beat, Heartbeat};
 use crate::message::{Message, Text};
+use crate::metrics::Tally;
 use crate::outbox::{Outbox, Side, Traffic};
 use crate::patience::{Patience, Wait};
 use crate::rate::Rate;
@@ -47,6 +48,9 @@ pub(crate) struct Inbound {
     noted: u64,
     timer: Pin<Box<Sleep>>,
     messages: u64,
+    /// What of this is in the engine's metrics, where there is an engine, and since when.
+    tally: Option<Tally>,
+    tallied: Instant,
     peer_close: Option<CloseFrame>,
     /// The first error that the handler was told, and what the peer is to be told.
     failure: Option<Box<(End, Option<CloseFrame>)>>,
@@ -127,7 +131,12 @@ impl Reader {
 }
 
 impl Inbound {
-    pub(crate) async fn new(gate: Gate, outbox: Arc<Outbox>, conf: Arc<WsConf>) -> Self {
+    pub(crate) async fn new(
+        gate: Gate,
+        outbox: Arc<Outbox>,
+        conf: Arc<WsConf>,
+        tally: Option<Tally>,
+    ) -> Self {
         let limits = WebSocketConfig::default()
             .read_buffer_size(READ_BUFFER)
             .write_buffer_size(0)
@@ -154,6 +163,8 @@ impl Inbound {
             noted: 0,
             timer,
             messages: 0,
+            tally,
+            tallied: now,
             peer_close: None,
             failure: None,
             phase: Phase::Open,
@@ -218,6 +229,9 @@ impl Inbound {
                 Some(Ok(tungstenite::Message::Pong(payload))) => {
                     if let Some(rtt) = self.heartbeat.answered(&payload, Instant::now()) {
                         self.outbox.set_rtt(rtt);
+                        if let Some(tally) = &self.tally {
+                            tally.rtt(rtt);
+                        }
                     }
                 }
                 // The answer to a ping is in the outbox already.
@@ -253,9 +267,13 @@ impl Inbound {
     /// Ready when there is something to do after a time of waiting: an error when the peer is given up.
     fn poll_deadlines(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         loop {
-            let (gate, now) = (self.engine.get_ref(), Instant::now());
-            // A pong that is late because its ping stands behind a long message is none that is missing.
+            let now = Instant::now();
             let (sent, resumed) = self.outbox.progress();
+            if now >= self.tallied + TALLY {
+                self.tally(sent, now);
+            }
+            // A pong that is late because its ping stands behind a long message is none that is missing.
+            let gate = self.engine.get_ref();
             let (signs, is_behind) = (gate.received() + resumed, gate.is_behind());
             let message = match self.patience.check(gate.unfinished(), signs > self.noted || is_behind, now) {
                 Wait::Idle => None,
@@ -274,10 +292,12 @@ impl Inbound {
                 Ok(stay) => stay,
                 Err(over) => return Poll::Ready(self.give_up(Phase::GivenUp, self.too_long(over))),
             };
+            // The timer may be early, and is not moved for each sign of life, but must not be late.
             let deadline = message.into_iter().chain(stay).min();
-            let earlier = deadline.filter(|deadline| *deadline < self.timer.deadline());
-            if let Some(deadline) = earlier {
-                self.timer.as_mut().reset(deadline);
+            let next = self.heartbeat.next();
+            let next = deadline.map_or(next, |deadline| next.min(deadline));
+            if next < self.timer.deadline() {
+                self.timer.as_mut().reset(next);
             }
             ready!(self.timer.as_mut().poll(cx));
             let next = match self.heartbeat.check(Instant::now()) {
@@ -302,6 +322,15 @@ impl Inbound {
         if let Some(frame) = error.close_frame() {
             self.outbox.close(&frame);
             let _ = self.outbox.poll_flush(Side::Reader, cx);
+        }
+    }
+
+    /// Tells the engine's metrics what has gone each way.
+    pub(crate) fn tally(&mut self, sent: Traffic, now: Instant) {
+        let received = self.received();
+        if let Some(tally) = &mut self.tally {
+            tally.add(received, sent);
+            self.tallied = now;
         }
     }
 
@@ -376,6 +405,9 @@ impl Inbound {
         Traffic { messages: self.messages, bytes: self.engine.get_ref().received() }
     }
 }
+
+/// How often the engine's metrics are told while there is something to do.
+const TALLY: Duration = Duration::from_secs(1);
 
 impl Stream for Reader {
     type Item = Result<Message, Error>;

@@ -1,8 +1,9 @@
 use axum_core::extract::FromRequestParts;
 use http::request::Parts;
-use rest::{Handler, IntoResponse, Request, Response, Route, Upgrade};
+use rest::{Handler, IntoResponse, Metrics, Request, Response, Route, Upgrade};
 
 use crate::error::Error;
+use crate::metrics::WsMetrics;
 use crate::socket::WebSocket;
 use crate::upgrader::Upgrader;
 
@@ -103,7 +104,12 @@ where
         let (mut parts, _no_body) = request.into_parts();
         let accepted = match self.upgrader.judge(&parts) {
             Ok(accepted) => accepted,
-            Err(error) => return error.into_response(),
+            Err(error) => {
+                if let Ok(metrics) = Metrics::from_request_parts(&mut parts, &state).await {
+                    WsMetrics::of(&metrics).refused(error.cause());
+                }
+                return error.into_response();
+            }
         };
         let upgrade = match Upgrade::from_request_parts(&mut parts, &state).await {
             Ok(upgrade) => upgrade,

@@ -10,16 +10,27 @@ use rest::{Connection, Stopping};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout};
 
+use crate::caps::Place;
 use crate::close::{CloseCode, CloseFrame};
 use crate::closing;
 use crate::compression::Agreed;
 use crate::conf::WsConf;
 use crate::end::End;
 use crate::error::{Error, Kind};
+use crate::metrics::Tally;
 use crate::outbox::Outbox;
 use crate::reader::Inbound;
 use crate::role::Role;
 use crate::socket::WebSocket;
+
+/// What a handshake has settled.
+pub(crate) struct Admission {
+    pub(crate) conf: Arc<WsConf>,
+    pub(crate) subprotocol: Option<String>,
+    pub(crate) agreed: Option<Agreed>,
+    pub(crate) peer: Option<SocketAddr>,
+    pub(crate) place: Place,
+}
 
 /// Runs a handler on its socket, and closes whatever way the handler ended.
 ///
@@ -31,10 +42,7 @@ use crate::socket::WebSocket;
 /// | is still there when half of the engine's grace is over | it is dropped; 1001 |
 pub(crate) async fn run<F, Fut>(
     connection: Connection,
-    conf: Arc<WsConf>,
-    subprotocol: Option<String>,
-    agreed: Option<Agreed>,
-    peer: Option<SocketAddr>,
+    admission: Admission,
     mut stopping: Stopping,
     handler: F,
 ) where
@@ -43,11 +51,13 @@ pub(crate) async fn run<F, Fut>(
 {
     let begin = Instant::now();
     let (home, mut returned) = oneshot::channel();
-    let socket = WebSocket::open(connection, Role::Server, conf, agreed.as_ref(), Some(home))
+    let Admission { conf, subprotocol, agreed, peer, place } = admission;
+    let tally = Tally::new(place.engine().clone());
+    let socket = WebSocket::open(connection, Role::Server, conf, agreed.as_ref(), Some((home, tally)))
         .await
         .with_handshake(subprotocol, peer);
     let outbox = socket.outbox().clone();
-    let _cut = CutOnDrop(outbox.clone());
+    let mut presence = Presence::new(place, outbox.clone());
 
     let mut ended = {
         // Dropped with this block, whereby it gives the inbound half back.
@@ -78,15 +88,30 @@ pub(crate) async fn run<F, Fut>(
         return tracing::warn!("the socket was not given back, and is cut");
     };
     let (end, is_clean) = farewell(&mut inbound, &ended, &stopping).await;
+    inbound.tally(outbox.sent(), Instant::now());
+    presence.end = end;
     closing_line(&inbound, end, is_clean, &ended, begin);
 }
 
-/// Ends the connection with its session, also where that is dropped, or another task has a half of the socket.
-struct CutOnDrop(Arc<Outbox>);
+/// A connection while it is there: counted, and cut when its session ends, also where that is dropped, or another task has
+/// a half of the socket.
+struct Presence {
+    place: Place,
+    outbox: Arc<Outbox>,
+    end: End,
+}
 
-impl Drop for CutOnDrop {
+impl Presence {
+    fn new(place: Place, outbox: Arc<Outbox>) -> Self {
+        place.engine().opened();
+        Self { place, outbox, end: End::Aborted }
+    }
+}
+
+impl Drop for Presence {
     fn drop(&mut self) {
-        self.0.cut();
+        self.outbox.cut();
+        self.place.engine().closed(self.end);
     }
 }
 

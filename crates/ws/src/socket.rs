@@ -14,6 +14,7 @@ use crate::deflate::Deflater;
 use crate::error::Error;
 use crate::gate::Gate;
 use crate::message::Message;
+use crate::metrics::Tally;
 use crate::outbox::Outbox;
 use crate::prepared::Prepared;
 use crate::reader::{Inbound, Reader};
@@ -62,18 +63,20 @@ impl WebSocket {
         Self::open(io, Role::Client, Arc::new(conf), None, None).await
     }
 
-    /// As [`from_raw`](Self::from_raw), with the compression that was agreed on; whoever has the other end of `home` gets the inbound half back on drop.
+    /// As [`from_raw`](Self::from_raw), with the compression that was agreed on. Of a session, which counts it, and gets the
+    /// inbound half back on drop.
     pub(crate) async fn open(
         io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
         role: Role,
         conf: Arc<WsConf>,
         agreed: Option<&Agreed>,
-        home: Option<oneshot::Sender<Box<Inbound>>>,
+        session: Option<(oneshot::Sender<Box<Inbound>>, Tally)>,
     ) -> Self {
+        let (home, tally) = session.unzip();
         let deflater = agreed.and_then(|agreed| Deflater::new(agreed.outbound(role), &conf.compression));
         let outbox = Arc::new(Outbox::new(io, role, deflater));
         let writer = Writer::new(outbox.clone(), conf.write_timeout);
-        let inbound = Inbound::new(Gate::new(outbox.clone(), &conf, agreed), outbox, conf).await;
+        let inbound = Inbound::new(Gate::new(outbox.clone(), &conf, agreed), outbox, conf, tally).await;
         Self { reader: Reader::new(inbound, home), writer, subprotocol: None, peer: None }
     }
 

@@ -1,15 +1,18 @@
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 
 use http::request::Parts;
 use rest::{Response, Route, Upgrade};
 
+use crate::caps::Place;
 use crate::conf::{Compression, WsConf};
 use crate::error::Error;
 use crate::handshake::{self, Accepted, HandshakeError};
+use crate::metrics::WsMetrics;
 use crate::origin::OriginPolicy;
 use crate::route::{SocketHandler, SocketRoute};
-use crate::session;
+use crate::session::{self, Admission};
 use crate::socket::WebSocket;
 
 /// What a WebSocket route accepts: origins, subprotocols, limits. Made once, used for every handshake.
@@ -33,6 +36,8 @@ pub struct Upgrader {
     subprotocols: Vec<String>,
     requires_subprotocol: bool,
     compresses: Option<Arc<dyn Fn(&Parts) -> bool + Send + Sync>>,
+    /// How many connections the route has.
+    connections: Arc<AtomicUsize>,
 }
 
 impl Upgrader {
@@ -40,7 +45,14 @@ impl Upgrader {
     pub fn new(conf: WsConf) -> Self {
         let origins = OriginPolicy::SameHostOr(Vec::new());
         let conf = Arc::new(conf);
-        Self { conf, origins, subprotocols: Vec::new(), requires_subprotocol: false, compresses: None }
+        Self {
+            conf,
+            origins,
+            subprotocols: Vec::new(),
+            requires_subprotocol: false,
+            compresses: None,
+            connections: Arc::default(),
+        }
     }
 
     /// Sets the subprotocols that are supported. Of these the one is taken that the client prefers.
@@ -84,12 +96,13 @@ impl Upgrader {
     }
 
     /// Creates a route whose connections are given to `handler`.
-    pub fn route<H, T, S>(self, path: impl Into<String>, handler: H) -> Route<S>
+    pub fn route<H, T, S>(mut self, path: impl Into<String>, handler: H) -> Route<S>
     where
         H: SocketHandler<T, S>,
         T: 'static,
         S: Clone + Send + Sync + 'static,
     {
+        self.connections = Arc::default(); // a clone may have another route
         Route::get(path, SocketRoute::new(self, handler))
     }
 
@@ -108,7 +121,8 @@ impl Upgrader {
         F: FnOnce(WebSocket) -> Fut + Send + 'static,
         Fut: Future<Output = Result<(), Error>> + Send + 'static,
     {
-        let accepted = self.judge(parts)?;
+        let engine = WsMetrics::of(upgrade.metrics());
+        let accepted = self.judge(parts).inspect_err(|error| engine.refused(error.cause()))?;
         self.accept(accepted, upgrade, handler)
     }
 
@@ -126,14 +140,22 @@ impl Upgrader {
         F: FnOnce(WebSocket) -> Fut + Send + 'static,
         Fut: Future<Output = Result<(), Error>> + Send + 'static,
     {
+        let engine = WsMetrics::of(upgrade.metrics());
+        let place = self.place(&engine, &upgrade).inspect_err(|error| engine.refused(error.cause()))?;
+        let (conf, peer) = (self.conf.clone(), upgrade.peer());
+        let Accepted { headers, subprotocol, agreed } = accepted;
+        let admission = Admission { conf, subprotocol, agreed, peer, place };
+        Ok(upgrade.on_upgrade(headers, move |connection, stopping| {
+            session::run(connection, admission, stopping, handler)
+        }))
+    }
+
+    /// Takes the place of a connection that is about to be.
+    fn place(&self, engine: &Arc<WsMetrics>, upgrade: &Upgrade) -> Result<Place, HandshakeError> {
         if upgrade.is_stopping() {
             return Err(HandshakeError::Stopping);
         }
-        let (conf, peer) = (self.conf.clone(), upgrade.peer());
-        let Accepted { headers, subprotocol, agreed } = accepted;
-        Ok(upgrade.on_upgrade(headers, move |connection, stopping| {
-            session::run(connection, conf, subprotocol, agreed, peer, stopping, handler)
-        }))
+        Place::take(engine, self.connections.clone(), &self.conf, upgrade.client_ip())
     }
 
     pub(crate) fn origins(&self) -> &OriginPolicy {

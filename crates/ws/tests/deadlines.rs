@@ -84,6 +84,23 @@ async fn an_idle_client_that_answers_lives_for_hours() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_next_ping_goes_out_after_the_interval_though_the_timeout_is_longer() {
+    let conf = WsConf { ping_interval: Duration::from_secs(1), ..WsConf::default() };
+    let (mut socket, mut peer) = pair(conf, 1 << 16).await;
+    let waiting = tokio::spawn(async move { (socket.recv().await, socket) });
+    let begin = Instant::now();
+    for n in 1..=10 {
+        assert_eq!(peer.frame().await, ping(n));
+        assert_eq!(begin.elapsed(), Duration::from_secs(1) * n);
+        peer.write(masked(PONG, n.to_be_bytes())).await;
+    }
+    let last = Instant::now();
+    let (error, _socket) = waiting.await.unwrap();
+    assert!(error.unwrap_err().is_timeout());
+    assert_eq!(last.elapsed(), Duration::from_secs(1) + ANSWER);
+}
+
+#[tokio::test(start_paused = true)]
 async fn any_byte_shows_life() {
     // given a client that answers no ping, but is in the middle of a long message
     let conf = WsConf { message_timeout: Duration::from_secs(3600), ..WsConf::default() };

@@ -9,6 +9,7 @@ mod violations;
 mod gate;
 mod deflate;
 mod closing;
+mod caps;
 mod deadlines;
 mod session;
 mod stopping;

@@ -20,6 +20,7 @@ const ALLOWED: [(&str, &[&str]); 3] = [
             "http-body-util",
             "hyper",
             "hyper-util",
+            "ipnet",
             "jiff",
             "jsonwebtoken",
             "percent-encoding",

@@ -62,7 +62,7 @@ pub use log::{LogConf, LogEncoding, LogFieldKeysConf, LogLevel, LogMode, LogRota
 pub use mode::Mode;
 pub use profiling::{ProfileTypeConf, ProfilingConf};
 pub use prometheus::PrometheusConf;
-pub use rest::{MiddlewaresConf, RestConf, ShutdownConf};
+pub use rest::{ForwardedHeader, MiddlewaresConf, RestConf, ShutdownConf};
 pub use signature::{PrivateKeyConf, SignatureConf};
 pub use telemetry::{TelemetryBatcher, TelemetryConf};
 

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -101,6 +102,12 @@ pub struct RestConf {
     // Less than 8192 is less than the buffer that hyper reads into.
     #[serde(with = "range::Integer::<8_192, 1_048_576>")]
     pub max_header_bytes: usize,
+    /// The networks, such as `10.0.0.0/8`, of proxies that are believed about [whom they have a request
+    /// from](crate::extract::ClientIp). Default none: then a client is the connection's other end.
+    pub trusted_proxies: Vec<IpNet>,
+    /// The header in which they say so, and which they write themselves if a client has sent it: `X-Forwarded-For` or
+    /// `Forwarded`. Default `X-Forwarded-For`.
+    pub forwarded_header: ForwardedHeader,
     /// Whose signatures groups take that have none of their own.
     pub signature: SignatureConf,
     /// Which of the built-in middlewares are in the chain. Default all.
@@ -111,6 +118,18 @@ pub struct RestConf {
     pub dev_server: DevServerConf,
     /// How the engine stops.
     pub shutdown: ShutdownConf,
+}
+
+/// Where proxies write down whom they have a request from.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+pub enum ForwardedHeader {
+    /// `X-Forwarded-For`: what most proxies write.
+    #[default]
+    #[serde(rename = "X-Forwarded-For", alias = "x-forwarded-for")]
+    XForwardedFor,
+    /// `Forwarded`, RFC 7239.
+    #[serde(alias = "forwarded")]
+    Forwarded,
 }
 
 impl RestConf {
@@ -152,6 +171,8 @@ impl Default for RestConf {
             max_connections: 100_000,
             max_connections_per_ip: 0,
             max_header_bytes: 16 << 10,
+            trusted_proxies: Vec::new(),
+            forwarded_header: ForwardedHeader::XForwardedFor,
             signature: SignatureConf::default(),
             middlewares: MiddlewaresConf::default(),
             trace_ignore_paths: Vec::new(),

@@ -26,6 +26,7 @@
 //! ```
 
 mod claims;
+mod client_ip;
 mod extension;
 mod json;
 mod parse;
@@ -45,10 +46,13 @@ use tower_http::timeout::TimeoutError;
 
 use crate::failure::{ErrorBody, refuse};
 
+pub(crate) use self::client_ip::Proxies;
+
 pub use axum_core::extract::{
     FromRef, FromRequest, FromRequestParts, OptionalFromRequest, OptionalFromRequestParts,
 };
 pub use claims::{Claims, ClaimsRejection};
+pub use client_ip::{ClientIp, ClientIpRejection};
 pub use extension::{Extension, ExtensionRejection};
 pub use json::{Json, JsonRejection};
 pub use parse::{FieldError, Invalid, Parse, ParseRejection, Validate};
