@@ -16,7 +16,7 @@ use crate::extract::Proxies;
 use crate::failure::ErrorBody;
 use crate::listeners::Listeners;
 use crate::metrics::Metrics;
-use crate::middleware::{ErrorBodyLayer, Gate, JwtError, Shared, Shedding, Slots, Stat, Unauthorized, chain};
+use crate::middleware::{BodiesLayer, Gate, JwtError, Shared, Shedding, Slots, Stat, Unauthorized, chain};
 use crate::mount::{Mount, strip};
 use crate::route::{Features, Route, RouteGroup};
 use crate::route_service::{RouteLayer, RouteService};
@@ -24,7 +24,7 @@ use crate::router::{RouteError, Router};
 use crate::serve::{Listening, Server, bind, shutdown_time};
 use crate::service::{EngineService, Inner, no_route};
 use crate::shutdown::Lifecycle;
-use crate::{IntoResponse, Request, RestConf, StatusCode};
+use crate::{IntoResponse, RawJson, Request, RestConf, StatusCode};
 
 /// Collects routes, layers and mounts, and serves them.
 ///
@@ -51,7 +51,7 @@ pub struct Engine<S = ()> {
     mounts: Vec<(String, RouteService)>,
     cors: Option<CorsConf>,
     unauthorized: Unauthorized,
-    error_body: ErrorBodyLayer,
+    bodies: BodiesLayer,
     metrics: Metrics,
     pub(crate) listeners: Listeners,
     /// Those that are found before the routes come to the router.
@@ -83,7 +83,7 @@ impl<S: Clone + Send + Sync + 'static> Engine<S> {
             mounts: Vec::new(),
             cors: None,
             unauthorized: Unauthorized::default(),
-            error_body: ErrorBodyLayer::default(),
+            bodies: BodiesLayer::default(),
             metrics: Metrics::new(),
             listeners: Listeners::default(),
             mistakes: Vec::new(),
@@ -181,7 +181,33 @@ impl<S: Clone + Send + Sync + 'static> Engine<S> {
         &mut self,
         write: impl Fn(StatusCode, ErrorBody) -> R + Send + Sync + 'static,
     ) -> &mut Self {
-        self.error_body = ErrorBodyLayer::new(write);
+        self.bodies.on_error(write);
+        self
+    }
+
+    /// Lets `write` say what clients get of an [`OkJson`](crate::OkJson), go-zero's `SetOkHandler`; `json` is the value,
+    /// written. Without it, that is the answer.
+    ///
+    /// ```
+    /// use rest::extract::Json;
+    /// use rest::{Engine, OkJson, RawJson, RestConf, Route};
+    /// use serde::Serialize;
+    ///
+    /// #[derive(Serialize)]
+    /// struct Reply {
+    ///     code: i64,
+    ///     data: Box<RawJson>,
+    /// }
+    ///
+    /// let mut engine = Engine::new(RestConf::default());
+    /// engine.on_ok(|status, data| (status, Json(Reply { code: 0, data })));
+    /// engine.add_route(Route::get("/ids", async || OkJson([1, 2]))); // {"code":0,"data":[1,2]}
+    /// ```
+    pub fn on_ok<R: IntoResponse>(
+        &mut self,
+        write: impl Fn(StatusCode, Box<RawJson>) -> R + Send + Sync + 'static,
+    ) -> &mut Self {
+        self.bodies.on_ok(write);
         self
     }
 
@@ -262,14 +288,14 @@ impl<S: Clone + Send + Sync + 'static> Engine<S> {
             stat: Stat::new(&self.conf),
             unauthorized: self.unauthorized,
             metrics: self.metrics.clone(),
-            error_body: self.error_body,
+            bodies: self.bodies,
         };
         let mut router = Router::new();
         let mut errors = self.mistakes;
         for Featured { route, features, layers } in self.routes {
             let (method, path) = (route.method.clone(), route.path.clone());
             let handler = route.into_service(self.state.clone());
-            let handler = RouteService::new(shared.error_body.layer(handler));
+            let handler = RouteService::new(shared.bodies.layer(handler));
             let service = RouteLayer::wrap(&layers, handler);
             let service =
                 chain(&self.conf, &shared, features, Some(&path), RouteLayer::wrap(&self.layers, service));

@@ -75,7 +75,7 @@ pub use crate::group::{Service, ServiceGroup};
 pub use crate::handler::Handler;
 pub use crate::metrics::Metrics;
 pub use crate::middleware::{JwtError, RejectedBy, TokenClaims};
-pub use crate::response::Html;
+pub use crate::response::{Html, OkJson, RawJson};
 pub use crate::route::{Route, RouteGroup};
 pub use crate::route_service::RouteService;
 pub use crate::router::RouteError;

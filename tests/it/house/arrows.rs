@@ -23,6 +23,7 @@ const ALLOWED: [(&str, &[&str]); 3] = [
             "ipnet",
             "jiff",
             "jsonwebtoken",
+            "multer",
             "percent-encoding",
             "pin-project-lite",
             "prometheus-client",

@@ -20,8 +20,9 @@ use serde_json::{Map, Value};
 pub use self::validate::{Invalid, Validate};
 pub use self::value::FieldError;
 
-use self::sources::{Sources, pairs};
+use self::sources::{Sources, cleaned, pairs};
 use super::json::is_json;
+use super::multipart::{Multipart, MultipartError, boundary};
 use super::{deref, reject, status_of};
 use crate::router::Params;
 
@@ -30,7 +31,8 @@ use crate::router::Params;
 /// A field is looked for by its name, in this order; the first place that has it counts:
 ///
 /// 1. the parameters of the route's path;
-/// 2. the body: an object of `application/json` or `…+json`, or `application/x-www-form-urlencoded`; others are left alone;
+/// 2. the body: an object of `application/json` or `…+json`, `application/x-www-form-urlencoded`, or those fields of
+///    `multipart/form-data` that are no files, for which there is [`Multipart`](super::Multipart); others are left alone;
 /// 3. the query string;
 /// 4. the headers, where `_` stands for `-`: `user_agent` is `User-Agent`.
 ///
@@ -82,7 +84,12 @@ where
         let (mut parts, body) = request.into_parts();
         let params = parts.extensions.remove::<Params>();
         let (is_json, is_form) = (is_json(&parts.headers), is_form(&parts.headers));
-        let body = if is_json || is_form {
+        let mut multipart = Vec::new();
+        let body = if let Some(boundary) = boundary(&parts.headers) {
+            let form = Multipart::new(body, boundary);
+            multipart = form.texts(MAX_VALUES).await.map_err(ParseRejection::Multipart)?;
+            Bytes::new()
+        } else if is_json || is_form {
             let mut request = Request::new(body);
             *request.extensions_mut() = parts.extensions; // with the limit
             Bytes::from_request(request, state).await.map_err(ParseRejection::Body)?
@@ -90,7 +97,7 @@ where
             Bytes::new()
         };
         let json = if is_json && !body.is_empty() { object(&body)? } else { Map::new() };
-        let form = if is_form { pairs(&body) } else { Vec::new() };
+        let form = if is_form { pairs(&body) } else { cleaned(multipart) };
         let query = pairs(parts.uri.query().unwrap_or_default().as_bytes());
         if form.len() + query.len() > MAX_VALUES {
             return Err(ParseRejection::TooMany);
@@ -132,6 +139,8 @@ const MAX_VALUES: usize = 2048;
 pub enum ParseRejection {
     /// The body could not be read: 413 if it is too large, 400 otherwise.
     Body(BytesRejection),
+    /// The form cannot be read.
+    Multipart(MultipartError),
     /// The body is not JSON: 400.
     Syntax {
         /// Where it stops being JSON, from 1.
@@ -154,6 +163,7 @@ impl ParseRejection {
     pub fn status(&self) -> StatusCode {
         match self {
             Self::Body(rejection) => status_of(rejection),
+            Self::Multipart(error) => error.status(),
             Self::Syntax { .. } | Self::NoObject | Self::TooMany | Self::Field(_) | Self::Invalid(_) => {
                 StatusCode::BAD_REQUEST
             }
@@ -171,6 +181,7 @@ impl fmt::Display for ParseRejection {
                 f.write_str("the body has paused for too long")
             }
             Self::Body(_) => f.write_str("the body could not be read"),
+            Self::Multipart(error) => error.fmt(f),
             Self::Syntax { line, column } => {
                 write!(f, "the body is not JSON, at line {line} column {column}")
             }
@@ -186,6 +197,7 @@ impl Error for ParseRejection {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Body(rejection) => Some(rejection),
+            Self::Multipart(error) => Some(error),
             Self::Syntax { .. } | Self::NoObject | Self::TooMany | Self::Field(_) | Self::Invalid(_) => None,
         }
     }

@@ -17,7 +17,7 @@
 //! | max_bytes | `MaxBytes` | 413 for a body over `MaxBytes`, declared or streamed |
 //! | gunzip | `Gunzip` | unpacks bodies, up to `MaxBytes` |
 //! | jwt | [`RouteGroup::jwt`](crate::RouteGroup::jwt) | 401 without a valid token |
-//! | error body | always on | the [errors](crate::Error) of what is below, as the engine's clients know them |
+//! | bodies | always on | the [errors](crate::Error) and the [`OkJson`](crate::OkJson) of what is below, as the engine's clients know them |
 //!
 //! Below them stand the layers of [`Engine::layer`](crate::Engine::layer), those of the route's
 //! [group](crate::RouteGroup::layer), and the handler. [`from_fn`] makes a layer of an async function.
@@ -37,7 +37,7 @@ mod stat;
 mod max_bytes;
 mod gunzip;
 mod jwt;
-mod error_body;
+mod bodies;
 mod from_fn;
 mod rejection;
 mod window;
@@ -46,8 +46,8 @@ use std::time::Duration;
 
 use tower::ServiceBuilder;
 
+pub(crate) use self::bodies::BodiesLayer;
 use self::breaker::BreakerLayer;
-pub(crate) use self::error_body::ErrorBodyLayer;
 pub use self::from_fn::{FromFn, FromFnLayer, Next, from_fn};
 use self::gunzip::GunzipLayer;
 use self::jwt::JwtLayer;
@@ -80,7 +80,7 @@ pub(crate) struct Shared {
     pub(crate) stat: Stat,
     pub(crate) unauthorized: Unauthorized,
     pub(crate) metrics: Metrics,
-    pub(crate) error_body: ErrorBodyLayer,
+    pub(crate) bodies: BodiesLayer,
 }
 
 /// Puts the built-in middlewares around a route, or around what answers where there is none, and so no path.
@@ -120,7 +120,7 @@ pub(crate) fn chain(
         .layer(MaxBytesLayer::new(max_bytes))
         .layer(GunzipLayer { on: on.gunzip, max: max_bytes })
         .layer(JwtLayer { gate: features.jwt, unauthorized: shared.unauthorized.clone() })
-        .layer(shared.error_body.clone())
+        .layer(shared.bodies.clone())
         .service(route);
     RouteService::new(service)
 }

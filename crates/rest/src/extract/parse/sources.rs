@@ -21,7 +21,11 @@ pub(super) struct Sources<'de> {
 
 /// Reads a form, or a query; `tag[]` is `tag`, and an empty value is none.
 pub(super) fn pairs(text: &[u8]) -> Vec<(String, String)> {
-    let pairs: Vec<(String, String)> = serde_html_form::from_bytes(text).unwrap_or_default();
+    cleaned(serde_html_form::from_bytes(text).unwrap_or_default())
+}
+
+/// The same of pairs that are read already.
+pub(super) fn cleaned(pairs: Vec<(String, String)>) -> Vec<(String, String)> {
     let pairs = pairs.into_iter().filter(|(_, value)| !value.is_empty());
     pairs.map(|(name, value)| (name.strip_suffix("[]").map(str::to_owned).unwrap_or(name), value)).collect()
 }

@@ -170,3 +170,22 @@ async fn a_flattened_struct_is_filled_too() {
     let Parse(paged) = Parse::<Paged>::from_request(request, &()).await.unwrap();
     assert_eq!(paged, Paged { room: "a".into(), page: Page { cursor: "b".into() } });
 }
+
+#[tokio::test]
+async fn a_form_of_several_parts_is_a_form_without_its_files() {
+    let part =
+        |head: &str, value: &str| format!("--x\r\nContent-Disposition: form-data; {head}\r\n\r\n{value}\r\n");
+    let form = [
+        part("name=\"text\"", "Hello!"),
+        part("name=\"tags[]\"", "a"),
+        part("name=\"tags[]\"", "b"),
+        part("name=\"count\"", ""),
+        part("name=\"kind\"; filename=\"a.txt\"", "line"),
+    ];
+    let parsed = parse("/?count=7", "multipart/form-data; boundary=x", &(form.concat() + "--x--\r\n")).await;
+    let tags = vec!["a".to_owned(), "b".to_owned()];
+    assert_eq!(parsed.unwrap(), Say { text: Some("Hello!".into()), count: 7, tags, ..say() });
+
+    let error = parse("/", "multipart/form-data; boundary=x", &form[0]).await.unwrap_err();
+    assert_eq!((error.status(), error.to_string().as_str()), (StatusCode::BAD_REQUEST, "text has no end"));
+}

@@ -1,3 +1,12 @@
+//! Gives errors of handlers, extractors and layers the body that the engine's clients know, and values of
+//! [`OkJson`](crate::OkJson) theirs.
+//!
+//! It stands around the handler and around the user's layers, so that these see the body that is sent, and may still make
+//! another one of it. Headers stay, but those that describe the body.
+//!
+//! - **Config**: [`Engine::on_error`](crate::Engine::on_error) and [`Engine::on_ok`](crate::Engine::on_ok), of one engine.
+//! - **Answers**: those below it, in other words.
+
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -9,57 +18,77 @@ use tower::{Layer, Service};
 
 use crate::extract::Json;
 use crate::failure::ErrorBody;
-use crate::{IntoResponse, Request, Response};
+use crate::response::Written;
+use crate::{IntoResponse, RawJson, Request, Response};
 
-/// Gives errors of handlers, extractors and layers the body that the engine's clients know.
-///
-/// It stands around the handler and around the user's layers, so that these see the body that is sent, and may still
-/// make another one of it. Headers stay, but those that describe the body.
+/// The bodies that an engine's clients know.
 #[derive(Clone)]
-pub(crate) struct ErrorBodyLayer(Arc<dyn Fn(StatusCode, ErrorBody) -> Response + Send + Sync>);
+pub(crate) struct BodiesLayer {
+    error: Arc<dyn Fn(StatusCode, ErrorBody) -> Response + Send + Sync>,
+    ok: Option<Arc<dyn Fn(StatusCode, Box<RawJson>) -> Response + Send + Sync>>,
+}
 
-impl ErrorBodyLayer {
-    pub(crate) fn new<R: IntoResponse>(
+impl BodiesLayer {
+    pub(crate) fn on_error<R: IntoResponse>(
+        &mut self,
         write: impl Fn(StatusCode, ErrorBody) -> R + Send + Sync + 'static,
-    ) -> Self {
-        Self(Arc::new(move |status, body| write(status, body).into_response()))
+    ) {
+        self.error = Arc::new(move |status, body| write(status, body).into_response());
+    }
+
+    pub(crate) fn on_ok<R: IntoResponse>(
+        &mut self,
+        write: impl Fn(StatusCode, Box<RawJson>) -> R + Send + Sync + 'static,
+    ) {
+        self.ok = Some(Arc::new(move |status, json| write(status, json).into_response()));
     }
 
     fn apply(&self, mut response: Response) -> Response {
-        let Some(body) = response.extensions_mut().remove::<ErrorBody>() else {
-            return response;
-        };
-        let (mut parts, _text) = response.into_parts();
-        let (written, body) = (self.0)(parts.status, body).into_parts();
-        parts.status = written.status;
-        parts.headers.remove(header::CONTENT_LENGTH);
-        parts.headers.remove(header::CONTENT_TYPE);
-        parts.headers.extend(written.headers);
-        Response::from_parts(parts, body)
+        if let Some(body) = response.extensions_mut().remove::<ErrorBody>() {
+            return rewrite(response, |status| (self.error)(status, body));
+        }
+        if let Some(Written(json)) = response.extensions_mut().remove()
+            && let Some(ok) = &self.ok
+        {
+            return rewrite(response, |status| ok(status, json));
+        }
+        response
     }
 }
 
-impl Default for ErrorBodyLayer {
+/// Replaces a body, and what describes it.
+fn rewrite(response: Response, write: impl FnOnce(StatusCode) -> Response) -> Response {
+    let (mut parts, _text) = response.into_parts();
+    let (written, body) = write(parts.status).into_parts();
+    parts.status = written.status;
+    parts.headers.remove(header::CONTENT_LENGTH);
+    parts.headers.remove(header::CONTENT_TYPE);
+    parts.headers.extend(written.headers);
+    Response::from_parts(parts, body)
+}
+
+impl Default for BodiesLayer {
     fn default() -> Self {
-        Self::new(|status, body| (status, Json(body)))
+        let error = |status, body| (status, Json(body)).into_response();
+        Self { error: Arc::new(error), ok: None }
     }
 }
 
 #[derive(Clone)]
-pub(crate) struct ErrorBodies<T> {
-    layer: ErrorBodyLayer,
+pub(crate) struct Bodies<T> {
+    layer: BodiesLayer,
     inner: T,
 }
 
-impl<T> Layer<T> for ErrorBodyLayer {
-    type Service = ErrorBodies<T>;
+impl<T> Layer<T> for BodiesLayer {
+    type Service = Bodies<T>;
 
-    fn layer(&self, inner: T) -> ErrorBodies<T> {
-        ErrorBodies { layer: self.clone(), inner }
+    fn layer(&self, inner: T) -> Bodies<T> {
+        Bodies { layer: self.clone(), inner }
     }
 }
 
-impl<T> Service<Request> for ErrorBodies<T>
+impl<T> Service<Request> for Bodies<T>
 where
     T: Service<Request, Response = Response, Error = Infallible>,
 {
@@ -80,7 +109,7 @@ pin_project! {
     pub(crate) struct ResponseFuture<F> {
         #[pin]
         answer: F,
-        layer: ErrorBodyLayer,
+        layer: BodiesLayer,
     }
 }
 
@@ -102,7 +131,7 @@ mod tests {
     use super::*;
     use crate::extract::Path;
     use crate::middleware::{Next, from_fn};
-    use crate::{Body, Engine, Error, RestConf, Route};
+    use crate::{Body, Engine, Error, OkJson, RestConf, Route};
 
     async fn number(Path(number): Path<u8>) -> Result<String, Error> {
         match number {
@@ -161,5 +190,28 @@ mod tests {
         let mut refusing = engine();
         refusing.layer(from_fn(async |_, _: Next| Error::new(StatusCode::FORBIDDEN, "not you")));
         assert_eq!(answer(refusing, "/2").await.2, r#"{"code":403,"msg":"not you"}"#);
+    }
+
+    async fn ids() -> (StatusCode, [(header::HeaderName, &'static str); 1], OkJson<[u8; 2]>) {
+        (StatusCode::CREATED, [(header::ETAG, "\"1\"")], OkJson([1, 2]))
+    }
+
+    #[tokio::test]
+    async fn an_engine_may_say_what_is_well_in_its_own_way() {
+        let json = "application/json; charset=utf-8".to_owned();
+        let mut engine = Engine::new(RestConf::default());
+        engine.add_route(Route::get("/", ids));
+        assert_eq!(answer(engine, "/").await, (201, json.clone(), "[1,2]".to_owned()));
+
+        let mut engine = Engine::new(RestConf::default());
+        engine.add_route(Route::get("/", ids)).add_route(Route::get("/json", async || Json([3])));
+        engine.on_ok(|status, data| (status, Json(std::collections::BTreeMap::from([("data", data)]))));
+        let service = engine.into_service().unwrap();
+        for (path, body) in [("/", r#"{"data":[1,2]}"#), ("/json", "[3]")] {
+            let request = Request::get(path).body(Body::empty()).unwrap();
+            let response = service.clone().oneshot(request).await.unwrap();
+            assert_eq!(response.headers().get(header::ETAG).is_some(), path == "/", "headers stay");
+            assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), body, "{path}");
+        }
     }
 }
