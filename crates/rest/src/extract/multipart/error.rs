@@ -6,6 +6,7 @@ use axum_core::BoxError;
 use axum_core::response::{IntoResponse, Response};
 use http::StatusCode;
 use http_body_util::LengthLimitError;
+use tower_http::timeout::TimeoutError;
 
 use super::pieces::HeadTooLarge;
 use crate::extract::reject;
@@ -44,6 +45,8 @@ pub enum MultipartError {
     },
     /// The form is not what a form looks like: 400.
     Syntax,
+    /// The body has paused for too long: 408.
+    Paused,
     /// The body cannot be read, as the client has gone away: 400.
     Body(BoxError),
     /// What was read cannot be written: 500.
@@ -63,6 +66,7 @@ impl MultipartError {
             Self::TooLarge { .. } | Self::TooMany { .. } | Self::BodyTooLarge => {
                 StatusCode::PAYLOAD_TOO_LARGE
             }
+            Self::Paused => StatusCode::REQUEST_TIMEOUT,
             Self::Write(_) => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Nameless | Self::NoText { .. } | Self::Incomplete { .. } | Self::Syntax | Self::Body(_) => {
                 StatusCode::BAD_REQUEST
@@ -86,6 +90,9 @@ impl MultipartError {
         while let Some(it) = error {
             if it.is::<LengthLimitError>() {
                 return Self::BodyTooLarge;
+            }
+            if it.is::<TimeoutError>() {
+                return Self::Paused;
             }
             if it.is::<HeadTooLarge>() {
                 return Self::Syntax;
@@ -116,6 +123,7 @@ impl fmt::Display for MultipartError {
             Self::Incomplete { field } if !field.is_empty() => write!(f, "{field} has no end"),
             Self::Incomplete { .. } => f.write_str("the form has no end"),
             Self::Syntax => f.write_str("the form is malformed"),
+            Self::Paused => f.write_str("the body has paused for too long"),
             Self::Body(_) => f.write_str("the body could not be read"),
             Self::Write(_) => f.write_str("a file could not be written"),
         }
