@@ -1,5 +1,6 @@
-//! A client, reading and publishing, and the publisher that can be taken from it.
+//! A client, reading and publishing.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::future;
 use std::pin::Pin;
@@ -8,20 +9,30 @@ use std::task::{Context, Poll, ready};
 
 use futures_core::Stream;
 use futures_sink::Sink;
-use tokio::sync::mpsc;
-use tokio_util::sync::PollSender;
+use tokio::task::coop;
 
-use crate::member::Membership;
-use crate::shard::Command;
-use crate::{Closed, Evicted, Message, Outlet};
+use crate::error::{Cause, Closed, Error, Evicted};
+use crate::event::Event;
+use crate::handle::{Connection, Handle};
+use crate::identity::{ClientId, Identity};
+use crate::inbox::Item;
+use crate::join::{Join, Joined};
+use crate::member::{Membership, Taken};
+use crate::message::Message;
+use crate::name::{NameError, TopicName};
+use crate::outlet::Outlet;
+use crate::post::Post;
+use crate::publisher::Publisher;
+use crate::receipt::Receipt;
 
-/// Receives everything that is published in a hub, and publishes into it.
+/// One connection: receives what is published in the topics that it is in, and publishes.
 ///
-/// It is registered until it is dropped or evicted. Eviction ends reading only: an evicted client may still publish.
+/// It is connected until it is dropped or evicted. Eviction ends reading only: an evicted client may still publish. When it is
+/// dropped its user may return, and stays present for a while; [`close`](Client::close) says that it will not.
 ///
 /// It waits in one place at a time: of all tasks that poll for messages or for eviction, the last one is woken. So keep
-/// [`poll_recv_many`](Client::poll_recv_many), [`poll_evicted`](Client::poll_evicted) and the stream in one task. The
-/// [`Sink`] and the [`Publisher`]s are independent of that.
+/// [`poll_events`](Client::poll_events), [`poll_evicted`](Client::poll_evicted) and the stream in one task. The
+/// [`Sink`], the [`Handle`]s and the [`Publisher`]s are independent of that.
 ///
 /// # Examples
 ///
@@ -45,25 +56,132 @@ use crate::{Closed, Evicted, Message, Outlet};
 /// # Ok(())
 /// # }
 /// ```
-pub struct Client<M> {
-    membership: Membership<M>,
+pub struct Client<M: Message> {
+    seats: Vec<Membership<M>>,
+    /// Whose turn it is to be read first.
+    turn: usize,
+    /// What a reader of messages has to be told before it gets what is `held`.
+    trouble: Option<Evicted>,
+    held: VecDeque<M>,
     publisher: Publisher<M>,
     /// Whether the stream has ended.
     ended: bool,
+    connection: Connection<M>,
 }
 
 impl<M: Message> Client<M> {
-    pub(crate) fn new(membership: Membership<M>, publisher: Publisher<M>) -> Self {
-        Self { membership, publisher, ended: false }
+    pub(crate) fn new(connection: Connection<M>) -> Self {
+        let publisher = connection.handle.hub().publisher();
+        let (seats, held) = (Vec::new(), VecDeque::new());
+        Self { seats, turn: 0, trouble: None, held, publisher, ended: false, connection }
+    }
+
+    /// The client's number.
+    #[must_use]
+    pub fn id(&self) -> ClientId {
+        self.connection.handle.id()
+    }
+
+    /// Who it is.
+    #[must_use]
+    pub fn identity(&self) -> &Identity {
+        self.connection.handle.identity()
+    }
+
+    /// Joins a topic: everything that is published there from now on is received, in the topic's order, and before it what
+    /// [`Join`] asks for.
+    ///
+    /// Waits while the hub's queue is full. Cancel safe: if the future is dropped, the client is not in the topic.
+    ///
+    /// # Errors
+    ///
+    /// Fails if this is not a name for a topic, if the client is in it already or in as many as it may be, if it has been
+    /// ended, and if the hub is closed.
+    pub async fn join<T>(&mut self, topic: T, join: Join) -> Result<Joined, Error>
+    where
+        T: TryInto<TopicName>,
+        NameError: From<T::Error>,
+    {
+        let (joined, seat) = self.connection.handle.join(topic, join).await?;
+        self.sit(seat.into_membership());
+        Ok(joined)
+    }
+
+    pub(crate) async fn join_shared(&mut self) -> Result<(), Error> {
+        let topic = self.connection.handle.hub().shared.topic.clone();
+        let (_, seat) = self.connection.handle.join_named(topic, Join::new()).await?;
+        self.sit(seat.into_membership());
+        Ok(())
+    }
+
+    /// Leaves a topic; nothing of it is received any more.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the client is not in the topic.
+    pub fn leave(&mut self, topic: &TopicName) -> Result<(), Error> {
+        self.connection.handle.leave(topic)?;
+        self.seats.retain(|seat| seat.member().topic != *topic);
+        Ok(())
+    }
+
+    /// Publishes in a topic, in which the client need not be, and returns its place there. See [`Handle::publish`].
+    ///
+    /// # Errors
+    ///
+    /// Fails if the hub is closed, if this is not a name for a topic, or if the message is too heavy.
+    pub async fn publish<T>(&self, topic: T, post: impl Into<Post<M>>) -> Result<Receipt, Error>
+    where
+        T: TryInto<TopicName>,
+        NameError: From<T::Error>,
+    {
+        self.connection.handle.publish(topic, post).await
+    }
+
+    /// Leaves for good: the user is not expected back, and others are told at once.
+    pub fn close(self) {
+        self.connection.inbox().leave_all(true);
+    }
+
+    /// Receives the next event; `None` when the hub is closed and everything has been read.
+    ///
+    /// Cancel safe: if the future is dropped before it is ready, nothing is lost.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the client was ended by the hub. It stays so: each further call fails as well.
+    pub async fn next_event(&mut self) -> Result<Option<Event<M>>, Evicted> {
+        let mut next = None;
+        future::poll_fn(|cx| self.poll_take(cx, 1, &mut |event| next = Some(event))).await?;
+        Ok(next)
+    }
+
+    /// Appends what is new to `buffer`, `limit` events at most, and returns how many there were.
+    ///
+    /// 0 says that the hub is closed and everything has been read; with a `limit` of 0 it says nothing.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the client was ended by the hub. It stays so: each further call fails as well.
+    pub fn poll_events(
+        &mut self,
+        cx: &mut Context<'_>,
+        buffer: &mut Vec<Event<M>>,
+        limit: usize,
+    ) -> Poll<Result<usize, Evicted>> {
+        self.poll_take(cx, limit, &mut |event| buffer.push(event))
     }
 
     /// Receives the next message; `None` when the hub is closed and everything has been read.
     ///
-    /// Cancel safe: if the future is dropped before it is ready, no message is lost.
+    /// For clients whose topics tell of nothing but messages, as those of [`Hub::register`](crate::Hub::register) do. Cancel
+    /// safe: if the future is dropped before it is ready, no message is lost.
     ///
     /// # Errors
     ///
-    /// Fails if the client was too slow. It stays evicted: each further call fails as well.
+    /// Fails if the client was too slow, or was ended by the hub otherwise. It stays evicted: each further call fails as well.
+    /// Also fails, once, with [`Cause::Gap`] where messages were lost for it, and with [`Cause::Unsubscribed`] where it was
+    /// taken out of a topic.
     pub async fn recv(&mut self) -> Result<Option<M>, Evicted> {
         future::poll_fn(|cx| self.poll_recv(cx)).await
     }
@@ -74,14 +192,37 @@ impl<M: Message> Client<M> {
     ///
     /// # Errors
     ///
-    /// Fails if the client was too slow. It stays evicted: each further call fails as well.
+    /// As [`recv`](Self::recv).
     pub fn poll_recv_many(
         &mut self,
         cx: &mut Context<'_>,
         buffer: &mut Vec<M>,
         limit: usize,
     ) -> Poll<Result<usize, Evicted>> {
-        self.membership.poll_read(cx, limit, |message| buffer.push(message))
+        if let Some(trouble) = self.trouble.take() {
+            return Poll::Ready(Err(trouble));
+        }
+        let held = self.held.len().min(limit);
+        if held > 0 {
+            buffer.extend(self.held.drain(..held));
+            return Poll::Ready(Ok(held));
+        }
+        let (before, mut trouble, mut after) = (buffer.len(), None, VecDeque::new());
+        let count = ready!(self.poll_take(cx, limit, &mut |event| match event {
+            Event::Message { message, .. } | Event::Direct(message) => match trouble {
+                None => buffer.push(message),
+                Some(_) => after.push_back(message),
+            },
+            Event::Gap { from, to, .. } => trouble = trouble.or(Some(Evicted::gap(to - from + 1))),
+            Event::Left { .. } => trouble = trouble.or(Some(Evicted::new(Cause::Unsubscribed))),
+        }))?;
+        let Some(trouble) = trouble else { return Poll::Ready(Ok(count)) };
+        self.held = after;
+        if buffer.len() == before {
+            return Poll::Ready(Err(trouble));
+        }
+        self.trouble = Some(trouble);
+        Poll::Ready(Ok(buffer.len() - before))
     }
 
     /// Is ready once the client has been evicted; takes no message.
@@ -89,29 +230,129 @@ impl<M: Message> Client<M> {
     /// For a task that is stuck with the messages it already has: it learns that waiting is pointless. Stays pending
     /// when the hub closes, since what was published before may still be delivered.
     pub fn poll_evicted(&mut self, cx: &mut Context<'_>) -> Poll<Evicted> {
-        self.membership.poll_evicted(cx)
+        let inbox = self.connection.inbox();
+        inbox.register(cx);
+        inbox.ended().map_or(Poll::Pending, Poll::Ready)
     }
 
-    /// Lets the hub's loop write to this outlet whenever the client has read all there was, instead of waking its task.
+    /// Lets the hub's loops write to this outlet whenever the client has read all there was of a topic, instead of waking its
+    /// task.
     ///
     /// The client's task reads on as before: it gets what the outlet did not take, and is pending while the outlet takes
     /// everything. Of several outlets the first counts.
     pub fn attach(&mut self, outlet: Arc<impl Outlet<M> + 'static>) {
-        self.membership.attach(outlet);
+        self.connection.inbox().attach(outlet);
+        for seat in &self.seats {
+            seat.look_again();
+        }
     }
 
-    /// A publisher into this client's hub; it outlives the client.
+    /// A handle that acts for this client, from any task.
+    #[must_use]
+    pub fn handle(&self) -> Handle<M> {
+        self.connection.handle.clone()
+    }
+
+    /// A publisher into the hub's shared topic; it outlives the client.
     #[must_use]
     pub fn publisher(&self) -> Publisher<M> {
         self.publisher.clone()
     }
 
+    fn sit(&mut self, membership: Membership<M>) {
+        self.seats.reserve_exact(1); // there are few topics to a client, and many clients
+        self.seats.push(membership);
+    }
+
     fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<M>, Evicted>> {
-        let mut next = None;
-        ready!(self.membership.poll_read(cx, 1, |message| next = Some(message)))?;
-        Poll::Ready(Ok(next))
+        let mut next = Vec::with_capacity(1);
+        ready!(self.poll_recv_many(cx, &mut next, 1))?;
+        Poll::Ready(Ok(next.pop()))
+    }
+
+    fn poll_take(
+        &mut self,
+        cx: &mut Context<'_>,
+        limit: usize,
+        take: &mut impl FnMut(Event<M>),
+    ) -> Poll<Result<usize, Evicted>> {
+        if limit == 0 {
+            return Poll::Ready(Ok(0));
+        }
+        // A busy topic always has something new; this lets the other tasks of the thread run now and then.
+        let coop = ready!(coop::poll_proceed(cx));
+        let mut taken = self.take(limit, take);
+        if taken == Ok(Taken::Nothing) {
+            self.connection.inbox().register(cx);
+            // Looks again, as a loop may have appended before it could see the waker.
+            taken = self.take(limit, take);
+        }
+        let count = match taken {
+            Ok(Taken::Nothing) => return Poll::Pending,
+            Ok(Taken::Some(count)) => Ok(count),
+            Ok(Taken::End) => Ok(0),
+            Err(evicted) => Err(evicted),
+        };
+        coop.made_progress();
+        Poll::Ready(count)
+    }
+
+    fn take(&mut self, limit: usize, take: &mut impl FnMut(Event<M>)) -> Result<Taken, Evicted> {
+        let mut count = self.take_first(limit, take)?;
+        let (seats, mut over) = (self.seats.len(), 0);
+        for index in 0..seats {
+            let seat = &mut self.seats[(self.turn + index) % seats];
+            match seat.read(limit - count, take) {
+                Ok(Taken::Nothing) => {}
+                Ok(Taken::Some(more)) => count += more,
+                Ok(Taken::End) => over += 1,
+                Err(evicted) => {
+                    let inbox = self.connection.inbox();
+                    inbox.end(evicted);
+                    inbox.leave_all(false);
+                    return Err(evicted);
+                }
+            }
+        }
+        self.turn = if self.turn + 1 < seats { self.turn + 1 } else { 0 };
+        if count > 0 {
+            return Ok(Taken::Some(count));
+        }
+        let is_over = over == seats && self.connection.inbox().is_hub_closed();
+        Ok(if is_over { Taken::End } else { Taken::Nothing })
+    }
+
+    /// Takes what goes before any topic's messages.
+    fn take_first(&mut self, limit: usize, take: &mut impl FnMut(Event<M>)) -> Result<usize, Evicted> {
+        let mut count = 0;
+        loop {
+            let inbox = self.connection.inbox();
+            if let Some(evicted) = inbox.ended() {
+                return Err(evicted);
+            }
+            if count == limit {
+                return Ok(count);
+            }
+            match inbox.pop() {
+                None => return Ok(count),
+                Some(Item::Seat(membership)) => self.sit(membership),
+                Some(Item::Direct(message)) => {
+                    take(Event::Direct(message));
+                    count += 1;
+                }
+                Some(Item::Left(member, reason)) => {
+                    self.seats.retain(|seat| !Arc::ptr_eq(seat.member(), &member));
+                    if let Some(reason) = reason {
+                        take(Event::Left { topic: member.topic.clone(), reason });
+                        count += 1;
+                    }
+                }
+            }
+        }
     }
 }
+/// Nothing in it is pinned, whatever a message is.
+impl<M: Message> Unpin for Client<M> {}
 
 impl<M: Message> Stream for Client<M> {
     type Item = Result<M, Evicted>;
@@ -147,69 +388,8 @@ impl<M: Message> Sink<M> for Client<M> {
     }
 }
 
-impl<M> fmt::Debug for Client<M> {
+impl<M: Message> fmt::Debug for Client<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client").finish_non_exhaustive()
-    }
-}
-
-/// Publishes into a hub: the writing side of a [`Client`].
-///
-/// As a [`Sink`] it reserves a place in the hub's queue in `poll_ready`, which waits while that is full, and keeps it
-/// until the message is sent. Flushing does nothing, as the hub takes what is in its queue by itself.
-pub struct Publisher<M> {
-    commands: PollSender<Command<M>>,
-}
-
-impl<M: Message> Publisher<M> {
-    pub(crate) fn new(commands: mpsc::Sender<Command<M>>) -> Self {
-        Self { commands: PollSender::new(commands) }
-    }
-
-    /// Sends a message to every client; the same as [`Hub::broadcast`](crate::Hub::broadcast).
-    ///
-    /// # Errors
-    ///
-    /// Fails if the hub is closed, or this publisher as a sink.
-    pub async fn publish(&self, message: M) -> Result<(), Closed> {
-        let commands = self.commands.get_ref().ok_or(Closed)?;
-        commands.send(Command::publish(message)).await.map_err(|_| Closed)
-    }
-}
-
-impl<M: Message> Sink<M> for Publisher<M> {
-    type Error = Closed;
-
-    fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Closed>> {
-        self.commands.poll_reserve(cx).map_err(|_| Closed)
-    }
-
-    fn start_send(mut self: Pin<&mut Self>, message: M) -> Result<(), Closed> {
-        // The channel takes a message into a reserved place even when nobody will ever receive it.
-        if self.commands.get_ref().is_some_and(mpsc::Sender::is_closed) {
-            return Err(Closed);
-        }
-        self.commands.send_item(Command::publish(message)).map_err(|_| Closed)
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<Result<(), Closed>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_close(mut self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<Result<(), Closed>> {
-        self.commands.close();
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl<M> Clone for Publisher<M> {
-    fn clone(&self) -> Self {
-        Self { commands: self.commands.clone() }
-    }
-}
-
-impl<M> fmt::Debug for Publisher<M> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Publisher").finish_non_exhaustive()
     }
 }

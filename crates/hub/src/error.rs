@@ -1,22 +1,60 @@
-//! What a client or a publisher is told when it can go no further.
+//! What a client, or whoever asks the hub for something, is told when it cannot be.
 
-use std::error::Error;
+use std::error::Error as StdError;
 use std::fmt;
+use std::time::Duration;
 
-/// The client was too slow, and gets no further message.
-///
-/// The next message it had to read is no longer in the hub's log; see [`HubConf`](crate::HubConf) for its bounds.
+use crate::name::NameError;
+use crate::receipt::Position;
+
+/// The client gets no further message.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Evicted {
+    cause: Cause,
     lag: u64,
 }
 
+/// Why the hub ended a client.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Cause {
+    /// It was further behind than its topic permits: see [`TopicConf`](crate::TopicConf).
+    TooSlow,
+    /// Messages were lost for it, and [`Client::recv`](crate::Client::recv) has no other word for that. The client goes on.
+    Gap,
+    /// More was said to it directly than may wait: [`HubConf::max_direct`](crate::HubConf::max_direct).
+    TooMuchDirect,
+    /// The server took it out of a topic, and [`Client::recv`](crate::Client::recv) has no other word for that. The client
+    /// goes on.
+    Unsubscribed,
+    /// Its user opened more connections than permitted, and this was the oldest.
+    Replaced,
+    /// The server cut it.
+    Kicked,
+    /// The hub is being drained. It should come back after this time.
+    Draining(Duration),
+}
+
 impl Evicted {
-    pub(crate) fn new(lag: u64) -> Self {
-        Self { lag }
+    pub(crate) fn new(cause: Cause) -> Self {
+        Self { cause, lag: 0 }
     }
 
-    /// How many messages the client had not read when it found out.
+    pub(crate) fn too_slow(lag: u64) -> Self {
+        Self { cause: Cause::TooSlow, lag }
+    }
+
+    pub(crate) fn gap(lost: u64) -> Self {
+        Self { cause: Cause::Gap, lag: lost }
+    }
+
+    /// Why.
+    #[must_use]
+    pub fn cause(&self) -> Cause {
+        self.cause
+    }
+
+    /// How many messages the client had not read when it was given up, or lost, if that is the cause.
     #[must_use]
     pub fn lag(&self) -> u64 {
         self.lag
@@ -25,11 +63,19 @@ impl Evicted {
 
 impl fmt::Display for Evicted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "too slow: fell {} messages behind", self.lag)
+        match self.cause {
+            Cause::TooSlow => write!(f, "too slow: fell {} messages behind", self.lag),
+            Cause::Gap => write!(f, "too slow: lost {} messages", self.lag),
+            Cause::TooMuchDirect => f.write_str("too slow: direct messages were not read"),
+            Cause::Unsubscribed => f.write_str("taken out of the topic"),
+            Cause::Replaced => f.write_str("replaced by a newer connection of the same user"),
+            Cause::Kicked => f.write_str("cut by the server"),
+            Cause::Draining(_) => f.write_str("the server is going down"),
+        }
     }
 }
 
-impl Error for Evicted {}
+impl StdError for Evicted {}
 
 /// The hub is closed: nothing more is published, nobody can register.
 ///
@@ -43,4 +89,64 @@ impl fmt::Display for Closed {
     }
 }
 
-impl Error for Closed {}
+impl StdError for Closed {}
+
+/// Why the hub did not do what it was asked for. Nothing has changed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Error {
+    /// That is not a name.
+    BadName(NameError),
+    /// The client is in this topic already.
+    AlreadyJoined,
+    /// The client is not in this topic.
+    NotJoined,
+    /// The client is in as many topics as it may be: [`HubConf::max_topics_per_client`](crate::HubConf::max_topics_per_client).
+    TooManyTopics,
+    /// The user has as many clients as it may have: [`HubConf::max_clients_per_user`](crate::HubConf::max_clients_per_user).
+    TooManyClients,
+    /// The message is heavier than it may be: [`HubConf::max_message_bytes`](crate::HubConf::max_message_bytes).
+    TooHeavy,
+    /// The hub's queue is full, and the caller did not want to wait.
+    Full,
+    /// The topic no longer has all that was asked for. This is where it stands.
+    Insufficient(Position),
+    /// The hub is being drained, and takes no new clients. Another one may after this time.
+    Draining(Duration),
+    /// The client was ended before.
+    Ended(Evicted),
+    /// The hub is closed.
+    Closed,
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::BadName(error) => error.fmt(f),
+            Self::AlreadyJoined => f.write_str("the client is in this topic already"),
+            Self::NotJoined => f.write_str("the client is not in this topic"),
+            Self::TooManyTopics => f.write_str("the client is in as many topics as it may be"),
+            Self::TooManyClients => f.write_str("the user has as many connections as it may have"),
+            Self::TooHeavy => f.write_str("the message is too large"),
+            Self::Full => f.write_str("the hub's queue is full"),
+            Self::Insufficient(_) => f.write_str("the topic no longer has all of it"),
+            Self::Draining(_) => f.write_str("the hub takes no new clients"),
+            Self::Ended(evicted) => evicted.fmt(f),
+            Self::Closed => Closed.fmt(f),
+        }
+    }
+}
+
+impl StdError for Error {}
+
+impl From<NameError> for Error {
+    fn from(error: NameError) -> Self {
+        Self::BadName(error)
+    }
+}
+
+impl From<Closed> for Error {
+    fn from(Closed: Closed) -> Self {
+        Self::Closed
+    }
+}

@@ -1,20 +1,47 @@
-//! The hub: the handle that an application keeps. The loop behind it is in `shard.rs`.
+//! The hub: the handle that an application keeps. The loops behind it are in `shard.rs`.
 
+use std::collections::hash_map::RandomState;
 use std::fmt;
+use std::hash::{BuildHasher, Hash};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tokio::task;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
-use crate::shard::{Command, Shard};
-use crate::{Client, Closed, HubConf, Message, Publisher};
+use crate::announcer::announce;
+use crate::client::Client;
+use crate::command::Command;
+use crate::conf::HubConf;
+use crate::error::{Closed, Error};
+use crate::event::Reason;
+use crate::handle::{Connection, Handle};
+use crate::identity::{ClientId, Identity};
+use crate::inbox::Inbox;
+use crate::log::Entry;
+use crate::member::Leave;
+use crate::message::Message;
+use crate::name::{NameError, TopicName};
+use crate::post::Post;
+use crate::presence::Snapshot;
+use crate::publisher::Publisher;
+use crate::receipt::{Position, Receipt};
+use crate::shard::Shard;
+use crate::state::State;
+use crate::stats::{Counters, Stats};
+use crate::users::Whom;
 
-/// Broadcasts each message to every client registered at that moment.
+/// Topics, and the clients who are in them.
 ///
-/// A `Hub` is a handle: its clones are the same hub. The loop behind it ends with [`Hub::close`], or when the last
-/// `Hub`, [`Client`] and [`Publisher`] is dropped.
+/// A `Hub` is a handle: its clones are the same hub. The loops behind it end with [`Hub::close`], or when the last
+/// `Hub`, [`Client`], [`Handle`] and [`Publisher`] is dropped.
 ///
 /// # Examples
+///
+/// The least that there is: one topic, in which all are who register.
 ///
 /// ```
 /// use hub::{Closed, Hub, HubConf};
@@ -34,46 +61,112 @@ use crate::{Client, Closed, HubConf, Message, Publisher};
 /// # }
 /// ```
 pub struct Hub<M> {
-    commands: mpsc::Sender<Command<M>>,
+    pub(crate) shared: Arc<Shared<M>>,
+}
+
+/// What all handles of a hub share.
+pub(crate) struct Shared<M> {
+    pub(crate) conf: Arc<HubConf>,
+    /// The one topic of those who only register.
+    pub(crate) topic: TopicName,
+    shards: Vec<Link<M>>,
+    hasher: RandomState,
+    next_client: AtomicU64,
     online: watch::Receiver<usize>,
     closing: CancellationToken,
+    loops: TaskTracker,
+    /// After which time a newcomer may try another server, while this one is drained.
+    pub(crate) draining: watch::Sender<Option<Duration>>,
+}
+
+/// The ways to a loop.
+pub(crate) struct Link<M> {
+    commands: mpsc::Sender<Command<M>>,
+    leaver: mpsc::UnboundedSender<Leave<M>>,
+    counters: Arc<Counters>,
 }
 
 impl<M: Message> Hub<M> {
-    /// Starts a hub on the current runtime.
+    /// Starts a hub on the current runtime: one loop per core, unless its conf says otherwise.
     ///
     /// # Panics
     ///
     /// Panics if called outside of a tokio runtime.
     #[must_use]
-    #[expect(clippy::needless_pass_by_value, reason = "taken as an engine takes its conf")]
     pub fn spawn(conf: HubConf) -> Self {
-        let (commands, received) = mpsc::channel(conf.queue.get().min(Semaphore::MAX_PERMITS));
+        let conf = Arc::new(conf);
         let (count, online) = watch::channel(0);
-        let closing = CancellationToken::new();
-        let shard = Shard::new(&conf, received, count, closing.clone());
-        // Its owners are the handles: it ends with the last of them, and `close` waits for it. Unconstrained, as tokio's
-        // budget of a task would make outlets look full; it pauses by itself.
-        tokio::spawn(task::coop::unconstrained(shard.run()));
-        Self { commands, online, closing }
+        let (closing, loops, hasher) = (CancellationToken::new(), TaskTracker::new(), RandomState::new());
+        let spawn = |number: usize| {
+            let (commands, received) = mpsc::channel(conf.queue.get().min(Semaphore::MAX_PERMITS));
+            let (leaver, leaves) = mpsc::unbounded_channel();
+            // Unbounded, because the loop does not wait; one entry per topic at most.
+            let (announcer, announcements) = mpsc::unbounded_channel();
+            let (counters, seed) = (Arc::<Counters>::default(), hasher.hash_one(number));
+            let state = State::new(conf.clone(), seed, leaver.clone(), announcer, count.clone());
+            let shard = Shard::new(received, leaves, closing.clone(), counters.clone(), state);
+            // Their owner is the tracker; they end with the handles, and `close` waits for them. Unconstrained, as
+            // tokio's budget of a task would make outlets look full; the loop pauses by itself.
+            loops.spawn(task::coop::unconstrained(shard.run()));
+            loops.spawn(announce(announcements, commands.downgrade()));
+            Link { commands, leaver, counters }
+        };
+        let shards = (0..conf.shards()).map(spawn).collect();
+        loops.close();
+        let shared = Shared {
+            conf,
+            topic: TopicName::shared(),
+            shards,
+            hasher,
+            next_client: AtomicU64::new(0),
+            online,
+            closing,
+            loops,
+            draining: watch::Sender::new(None),
+        };
+        Self { shared: Arc::new(shared) }
     }
 
-    /// Registers a client, which gets everything that is published from now on.
+    /// Registers a client in the hub's one shared topic. It gets everything that is published there from now on.
     ///
     /// It is counted, and its place in the order of messages is fixed, when this returns. Waits while the queue is
     /// full. Cancel safe: if the future is dropped, no client stays behind.
     ///
     /// # Errors
     ///
-    /// Fails if the hub is closed.
+    /// Fails if the hub is closed, or being drained.
     pub async fn register(&self) -> Result<Client<M>, Closed> {
-        let (reply, membership) = oneshot::channel();
-        self.commands.send(Command::Register(reply)).await.map_err(|_| Closed)?;
-        let membership = membership.await.map_err(|_| Closed)?;
-        Ok(Client::new(membership, Publisher::new(self.commands.clone())))
+        let mut client = self.connect(Identity::default()).await.map_err(|_| Closed)?;
+        client.join_shared().await.map_err(|_| Closed)?;
+        Ok(client)
     }
 
-    /// Sends a message to every client.
+    /// Connects a client, which is in no topic yet.
+    ///
+    /// Waits while the queue is full. Cancel safe: if the future is dropped, no client stays behind.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the hub is closed or being drained, and if the user has as many clients as it may have, unless the oldest
+    /// makes room.
+    pub async fn connect(&self, identity: Identity) -> Result<Client<M>, Error> {
+        if let Some(retry_after) = *self.shared.draining.borrow() {
+            return Err(Error::Draining(retry_after));
+        }
+        let shared = &self.shared;
+        let count = shared.next_client.fetch_add(1, Ordering::Relaxed);
+        let shards = shared.shards.len() as u64;
+        let home = identity.user_id().map_or(count % shards, |user| shared.hasher.hash_one(user) % shards);
+        // A client's number says where its home is.
+        let id = ClientId(count.wrapping_mul(shards).wrapping_add(home));
+        let inbox = Arc::new(Inbox::new(id, identity, shared.conf.max_direct.get()));
+        // Before the command, so that the client is let go however this ends.
+        let connection = Connection::new(Handle::new(self.clone(), inbox.clone()));
+        shared.ask(shared.home(id), |reply| Command::Connect(inbox, reply)).await?;
+        Ok(Client::new(connection))
+    }
+
+    /// Sends a message to everyone who has registered.
     ///
     /// Returns when the message is in the hub's queue, and waits while that is full ([`HubConf::queue`]). Cancel safe:
     /// if the future is dropped before it is ready, nothing was sent, and the place in the line of waiters is lost.
@@ -82,49 +175,249 @@ impl<M: Message> Hub<M> {
     ///
     /// Fails if the hub is closed. A message that is accepted in the very moment of closing may still be lost.
     pub async fn broadcast(&self, message: M) -> Result<(), Closed> {
-        self.commands.send(Command::publish(message)).await.map_err(|_| Closed)
+        let topic = &self.shared.topic;
+        self.shared
+            .of(topic)
+            .commands
+            .send(Command::publish(topic.clone(), message))
+            .await
+            .map_err(|_| Closed)
     }
 
-    /// Closes the hub, and waits until its loop has ended.
+    /// Publishes in a topic, in nobody's name, and returns its place there.
     ///
-    /// What is in the queue is published first. Clients read what they have not read yet, then their stream ends.
+    /// Waits while the queue is full, and where publishing stalls. Cancel safe in that nothing is lost or torn, but not in
+    /// that nothing is published: use a [key](Post::key) to try again.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the hub is closed, if this is not a name for a topic, or if the message is too heavy.
+    pub async fn publish<T>(&self, topic: T, post: impl Into<Post<M>>) -> Result<Receipt, Error>
+    where
+        T: TryInto<TopicName>,
+        NameError: From<T::Error>,
+    {
+        let (topic, entry, key) = self.shared.entry(topic, post.into())?;
+        let key = key.map(|key| (None, key));
+        let link = self.shared.of(&topic);
+        self.shared.ask(link, |reply| Command::Publish { topic, entry, key, reply: Some(reply) }).await
+    }
+
+    /// The same, but without waiting for anything: it is published later, unless the hub closes before.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`publish`](Self::publish), and [`Error::Full`] while the queue is full.
+    pub fn try_publish<T>(&self, topic: T, post: impl Into<Post<M>>) -> Result<(), Error>
+    where
+        T: TryInto<TopicName>,
+        NameError: From<T::Error>,
+    {
+        let (topic, entry, key) = self.shared.entry(topic, post.into())?;
+        let (link, key) = (self.shared.of(&topic), key.map(|key| (None, key)));
+        let command = Command::Publish { topic, entry, key, reply: None };
+        link.commands.try_send(command).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => Error::Full,
+            mpsc::error::TrySendError::Closed(_) => Error::Closed,
+        })
+    }
+
+    /// Says something directly to one client, or to all of a user's, whatever topics they are in. Returns how many there are.
+    ///
+    /// It is not kept for those who are not there. A client that does not read what is said to it is given up
+    /// ([`HubConf::max_direct`]).
+    ///
+    /// # Errors
+    ///
+    /// Fails if the hub is closed.
+    pub async fn send(&self, whom: impl Into<Whom>, message: M) -> Result<usize, Error> {
+        let whom = whom.into();
+        self.shared.ask(self.shared.home_of(&whom), |reply| Command::Send(whom, message, reply)).await
+    }
+
+    /// Ends one client, or all of a user's, with [`Cause::Kicked`](crate::Cause::Kicked). Returns how many there were.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the hub is closed.
+    pub async fn kick(&self, whom: impl Into<Whom>) -> Result<usize, Error> {
+        let whom = whom.into();
+        self.shared.ask(self.shared.home_of(&whom), |reply| Command::Kick(whom, reply)).await
+    }
+
+    /// Takes one client, or all of a user's, out of a topic; they are told. Returns how many were in it.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the hub is closed, or this is not a name for a topic.
+    pub async fn unsubscribe<T>(&self, whom: impl Into<Whom>, topic: T) -> Result<usize, Error>
+    where
+        T: TryInto<TopicName>,
+        NameError: From<T::Error>,
+    {
+        let (whom, topic) = (whom.into(), topic.try_into().map_err(NameError::from)?);
+        let link = self.shared.home_of(&whom);
+        self.shared.ask(link, |reply| Command::Unsubscribe(whom, topic, Reason::Unsubscribed, reply)).await
+    }
+
+    /// Who is in a topic; `None` where presence is not kept, or nobody is there.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the hub is closed, or this is not a name for a topic.
+    pub async fn presence<T>(&self, topic: T) -> Result<Option<Snapshot>, Error>
+    where
+        T: TryInto<TopicName>,
+        NameError: From<T::Error>,
+    {
+        let topic = topic.try_into().map_err(NameError::from)?;
+        self.shared.ask(self.shared.of(&topic), |reply| Command::Presence(topic, reply)).await
+    }
+
+    /// Up to `limit` messages that a topic has kept, with their offsets: the last ones, or those after a position. Only what
+    /// was for everyone is among them.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Insufficient`] if the topic no longer has all that came after the position. Fails if the hub is closed, or
+    /// this is not a name for a topic.
+    pub async fn history<T>(
+        &self,
+        topic: T,
+        limit: usize,
+        since: Option<Position>,
+    ) -> Result<(Position, Vec<(u64, M)>), Error>
+    where
+        T: TryInto<TopicName>,
+        NameError: From<T::Error>,
+    {
+        let topic = topic.try_into().map_err(NameError::from)?;
+        self.shared.ask(self.shared.of(&topic), |reply| Command::History { topic, limit, since, reply }).await
+    }
+
+    /// What the hub has counted, and what it holds, as of a moment ago. Cheap: it disturbs nobody.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        let mut stats = Stats::default();
+        for link in &self.shared.shards {
+            stats.add(&link.counters);
+            stats.queued.push(link.commands.max_capacity() - link.commands.capacity());
+        }
+        stats
+    }
+
+    /// Closes the hub, and waits until its loops have ended.
+    ///
+    /// What is in the queues is published first. Clients read what they have not read yet, then their stream ends.
     /// Closing twice is the same as closing once. Cancel safe: the hub closes even if nobody waits for it.
     pub async fn close(&self) {
-        self.closing.cancel();
-        let mut online = self.online.clone();
-        // The loop owns the sender, so there is no more change to wait for when it has ended.
-        while online.changed().await.is_ok() {}
+        self.shared.closing.cancel();
+        self.shared.loops.wait().await;
     }
 
-    /// The number of registered clients; 0 when the hub is closed.
+    /// The number of clients who have registered; 0 when the hub is closed.
     #[must_use]
     pub fn len(&self) -> usize {
-        *self.online.borrow()
+        *self.shared.online.borrow()
     }
 
-    /// Whether no client is registered.
+    /// Whether no client has.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The number of registered clients, live.
-    ///
-    /// Changes coalesce: a reader sees the newest count, not each step. The sender is gone when the loop has ended.
+    /// The number of clients who have registered, for whoever wants to wait for a change.
     #[must_use]
     pub fn online(&self) -> watch::Receiver<usize> {
-        self.online.clone()
+        self.shared.online.clone()
+    }
+
+    pub(crate) fn publisher(&self) -> Publisher<M> {
+        let topic = self.shared.topic.clone();
+        Publisher::new(self.shared.of(&topic).commands.clone(), topic)
+    }
+}
+
+impl<M: Message> Shared<M> {
+    /// What a post is in its topic's log, and its key.
+    pub(crate) fn entry<T>(
+        &self,
+        topic: T,
+        mut post: Post<M>,
+    ) -> Result<(TopicName, Entry<M>, Option<Arc<str>>), Error>
+    where
+        T: TryInto<TopicName>,
+        NameError: From<T::Error>,
+    {
+        let topic = topic.try_into().map_err(NameError::from)?;
+        let key = post.key.take();
+        let words = [&key, &post.replaces];
+        if words.into_iter().flatten().any(|word| word.len() > MAX_WORD) {
+            return Err(Error::TooHeavy);
+        }
+        let entry = Entry::new(post);
+        if entry.weight > self.conf.max_message_bytes.get() {
+            return Err(Error::TooHeavy);
+        }
+        Ok((topic, entry, key))
+    }
+
+    /// Asks a loop for something, and waits for the answer.
+    pub(crate) async fn ask<T>(
+        &self,
+        link: &Link<M>,
+        command: impl FnOnce(oneshot::Sender<Result<T, Error>>) -> Command<M>,
+    ) -> Result<T, Error> {
+        let (reply, answer) = oneshot::channel();
+        link.commands.send(command(reply)).await.map_err(|_| Error::Closed)?;
+        answer.await.map_err(|_| Error::Closed)?
+    }
+
+    pub(crate) fn links(&self) -> &[Link<M>] {
+        &self.shards
+    }
+
+    /// The loop that has this topic.
+    pub(crate) fn of(&self, topic: &TopicName) -> &Link<M> {
+        &self.shards[self.index(topic)]
+    }
+
+    /// The loop that is this client's home.
+    pub(crate) fn home(&self, client: ClientId) -> &Link<M> {
+        let index = client.get() % self.shards.len() as u64;
+        &self.shards[usize::try_from(index).expect("less than the number of loops")]
+    }
+
+    fn home_of(&self, whom: &Whom) -> &Link<M> {
+        match whom {
+            Whom::Client(client) => self.home(*client),
+            Whom::User(user) => &self.shards[self.index(user)],
+        }
+    }
+
+    fn index(&self, name: &impl Hash) -> usize {
+        let index = self.hasher.hash_one(name) % self.shards.len() as u64;
+        usize::try_from(index).expect("less than the number of loops")
+    }
+
+    pub(crate) fn depart(&self, inbox: &Arc<Inbox<M>>) {
+        // Fails if the loop has ended, and there is nothing left to leave.
+        let _ = self.home(inbox.id).leaver.send(Leave::Hub(inbox.clone()));
     }
 }
 
 impl<M> Clone for Hub<M> {
     fn clone(&self) -> Self {
-        Self { commands: self.commands.clone(), online: self.online.clone(), closing: self.closing.clone() }
+        Self { shared: self.shared.clone() }
     }
 }
 
 impl<M> fmt::Debug for Hub<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Hub").field("online", &*self.online.borrow()).finish_non_exhaustive()
+        f.debug_struct("Hub").field("online", &*self.shared.online.borrow()).finish_non_exhaustive()
     }
 }
+
+/// So many bytes a key may have, or a word that says what a message replaces.
+const MAX_WORD: usize = 255;

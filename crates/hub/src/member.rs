@@ -1,63 +1,88 @@
-//! A member of a topic: a cursor, a waker and an outlet, shared by the loop and the client.
+//! A member of a topic: a client's cursor into its log, shared by the loop and the client's task.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
-use std::task::{Context, Poll, ready};
 
-use atomic_waker::AtomicWaker;
 use tokio::sync::mpsc;
-use tokio::task::coop;
 
-use crate::log::{Log, Message};
-use crate::{Evicted, Outlet};
+use crate::conf::Policy;
+use crate::error::Evicted;
+use crate::event::Event;
+use crate::inbox::Inbox;
+use crate::log::{Bounds, Log};
+use crate::message::Message;
+use crate::name::TopicName;
+use crate::pass::Fresh;
 
-/// What the loop knows of a client.
+/// What the loop knows of a client in a topic.
 ///
 /// Of the two that share it, one at a time moves the cursor: the loop while the member is live, the client's task while
 /// it is behind. Only the owner hands over.
 pub(crate) struct Member<M> {
+    pub(crate) inbox: Arc<Inbox<M>>,
+    pub(crate) topic: TopicName,
     /// The offset of the next message that the client gets.
     ///
     /// Relaxed is enough: it is handed over by `live`, and the client moves it under the log's lock, which the loop has
     /// held before it looks.
     cursor: AtomicU64,
+    /// The head of the log when the client joined. What was before is history, and no lag.
+    joined_at: u64,
     /// Whether the loop offers messages to the outlet, instead of waking the client's task.
     live: AtomicBool,
-    outlet: OnceLock<Arc<dyn Outlet<M>>>,
-    waker: AtomicWaker,
+    /// Whether there may be something for the client's task.
+    ready: AtomicBool,
     /// Where the topic has it, or `GONE`. Atomic because it is shared; only the loop uses it.
     position: AtomicUsize,
+    leaver: mpsc::UnboundedSender<Leave<M>>,
 }
 
 impl<M> Member<M> {
-    pub(crate) fn new(cursor: u64, position: usize) -> Self {
+    pub(crate) fn new(
+        inbox: Arc<Inbox<M>>,
+        topic: TopicName,
+        cursor: u64,
+        joined_at: u64,
+        position: usize,
+        leaver: mpsc::UnboundedSender<Leave<M>>,
+    ) -> Self {
         Self {
+            inbox,
+            topic,
             cursor: cursor.into(),
+            joined_at,
             live: AtomicBool::new(false),
-            outlet: OnceLock::new(),
-            waker: AtomicWaker::new(),
+            ready: AtomicBool::new(true),
             position: position.into(),
+            leaver,
         }
-    }
-
-    pub(crate) fn cursor(&self) -> u64 {
-        self.cursor.load(Ordering::Relaxed)
     }
 
     pub(crate) fn is_live(&self) -> bool {
         self.live.load(Ordering::Acquire)
     }
 
-    /// Offers what the cursor has not passed yet of `messages`, the first of which has the offset `first`. Whatever the
-    /// outlet does not take leaves the member behind. For the loop, and live members only.
-    pub(crate) fn offer(&self, messages: &[M], first: u64) {
-        let cursor = self.cursor();
+    /// The cursor, and whether it is further behind than it may be.
+    pub(crate) fn lag(&self, log: &Bounds) -> Lag {
+        Lag::of(self.cursor.load(Ordering::Relaxed), self.joined_at, log)
+    }
+
+    /// Tells the topic's loop that the client is there no longer. `clean` if it said so; else it may return.
+    pub(crate) fn leave(self: &Arc<Self>, clean: bool) {
+        // Fails if the loop has ended, and there is nothing left to leave.
+        let _ = self.leaver.send(Leave::Topic { member: self.clone(), clean });
+    }
+
+    /// Offers what the cursor has not passed yet. Whatever the outlet does not take leaves the member behind. For the loop,
+    /// and live members only.
+    pub(crate) fn offer(&self, fresh: &Fresh<M>) {
+        let cursor = self.cursor.load(Ordering::Relaxed);
+        let Some(outlet) = self.inbox.outlet() else { return self.fall_behind() };
         // A client may have read some of them already, and become live after that.
-        let seen = usize::try_from(cursor.saturating_sub(first)).unwrap_or(usize::MAX).min(messages.len());
-        let new = &messages[seen..];
-        let taken = self.outlet.get().map_or(0, |outlet| outlet.offer(new)).min(new.len());
-        self.cursor.store(cursor + taken as u64, Ordering::Relaxed);
-        if taken < new.len() {
+        let next =
+            fresh.offer(cursor, &**outlet, |audience| audience.has(self.inbox.id, &self.inbox.identity));
+        self.cursor.store(next, Ordering::Relaxed);
+        if next < fresh.end() {
             self.fall_behind();
         }
     }
@@ -78,7 +103,33 @@ impl<M> Member<M> {
 
     /// Wakes the client's task if it is waiting.
     pub(crate) fn wake(&self) {
-        self.waker.wake();
+        self.ready.store(true, Ordering::Release);
+        self.inbox.wake();
+    }
+}
+
+/// How far a member is behind.
+pub(crate) enum Lag {
+    /// Not at all.
+    None,
+    /// As far as it may be.
+    Permitted,
+    /// Further: so much there is that it has not read, and the oldest that it may still have is at `resume`.
+    TooFar { unread: u64, resume: u64 },
+    /// It is not too slow, but of the history that it asked for what is before `resume` is gone.
+    LostHistory { resume: u64 },
+}
+
+impl Lag {
+    fn of(cursor: u64, joined_at: u64, log: &Bounds) -> Self {
+        let unread = log.head.saturating_sub(cursor);
+        if cursor.max(joined_at) < log.lag_tail {
+            return Self::TooFar { unread, resume: log.lag_tail };
+        }
+        if cursor < log.tail {
+            return Self::LostHistory { resume: log.tail };
+        }
+        if unread > 0 { Self::Permitted } else { Self::None }
     }
 }
 
@@ -86,75 +137,108 @@ impl<M> Member<M> {
 pub(crate) struct Membership<M> {
     member: Arc<Member<M>>,
     log: Arc<Log<M>>,
-    leaver: mpsc::UnboundedSender<Arc<Member<M>>>,
+    policy: Policy,
+    /// Whether it skips what has been replaced, until it has caught up.
+    is_conflating: bool,
+}
+
+/// A client is no longer in a topic, or no longer there at all.
+pub(crate) enum Leave<M> {
+    Topic { member: Arc<Member<M>>, clean: bool },
+    Hub(Arc<Inbox<M>>),
+}
+
+/// What a client's task took out of a topic's log.
+#[derive(Debug, Eq, PartialEq)]
+pub(crate) enum Taken {
+    /// There is nothing, now.
+    Nothing,
+    /// So many events.
+    Some(usize),
+    /// There is nothing, and there will not be anything.
+    End,
+}
+
+impl<M: Message> Membership<M> {
+    pub(crate) fn new(member: Arc<Member<M>>, log: Arc<Log<M>>, policy: Policy) -> Self {
+        Self { member, log, policy, is_conflating: false }
+    }
+
+    /// Something has changed that reading has to find out.
+    pub(crate) fn look_again(&self) {
+        self.member.ready.store(true, Ordering::Release);
+    }
+
+    /// Passes what is new to `take`, `limit` events at most.
+    ///
+    /// All under the log's lock, so that the tail cannot pass the cursor in between. A member that has an outlet becomes live
+    /// when there is nothing left to read: also under the lock, so that what is appended next is offered to it.
+    pub(crate) fn read(&mut self, limit: usize, take: &mut impl FnMut(Event<M>)) -> Result<Taken, Evicted> {
+        let member = &self.member;
+        if limit == 0 || member.is_live() || !member.ready.swap(false, Ordering::AcqRel) {
+            return Ok(Taken::Nothing);
+        }
+        let ring = self.log.lock();
+        let mut next = member.cursor.load(Ordering::Relaxed);
+        let mut count = 0;
+        let resume = match (Lag::of(next, member.joined_at, &ring.bounds()), self.policy) {
+            (Lag::None | Lag::Permitted, _) => next,
+            (Lag::TooFar { unread, .. }, Policy::Evict) => {
+                member.ready.store(true, Ordering::Release);
+                return Err(Evicted::too_slow(unread));
+            }
+            (Lag::TooFar { resume, .. }, policy) => {
+                self.is_conflating = policy == Policy::Conflate;
+                resume
+            }
+            (Lag::LostHistory { resume }, _) => resume,
+        };
+        if resume > next {
+            take(Event::Gap { topic: member.topic.clone(), from: next, to: resume - 1 });
+            count = 1;
+            next = resume;
+        }
+        let inbox = &member.inbox;
+        // A member that joined while messages were pending is ahead of the head until they are appended.
+        for (offset, entry) in ring.from(next) {
+            if count >= limit {
+                break;
+            }
+            next = offset + 1;
+            let is_for_it = entry.audience.has(inbox.id, &inbox.identity);
+            if is_for_it && !(self.is_conflating && ring.is_replaced(offset, entry)) {
+                take(Event::Message { topic: member.topic.clone(), offset, message: entry.message.clone() });
+                count += 1;
+            }
+        }
+        member.cursor.store(next, Ordering::Relaxed);
+        self.is_conflating &= next < ring.head();
+        if count > 0 {
+            // Looks again, as it becomes live only when it finds nothing.
+            member.ready.store(true, Ordering::Release);
+            return Ok(Taken::Some(count));
+        }
+        if ring.is_closed() {
+            member.ready.store(true, Ordering::Release);
+            return Ok(Taken::End);
+        }
+        if inbox.outlet().is_some() {
+            member.live.store(true, Ordering::Release);
+        }
+        Ok(Taken::Nothing)
+    }
 }
 
 impl<M> Membership<M> {
-    pub(crate) fn new(
-        member: Arc<Member<M>>,
-        log: Arc<Log<M>>,
-        leaver: mpsc::UnboundedSender<Arc<Member<M>>>,
-    ) -> Self {
-        Self { member, log, leaver }
-    }
-
-    /// Lets the loop use this outlet when the client is live; the first one counts.
-    pub(crate) fn attach(&self, outlet: Arc<dyn Outlet<M>>) {
-        let _ = self.member.outlet.set(outlet);
-    }
-
-    /// Passes what is new to `take`, `limit` messages at most; 0 is the end of the log.
-    pub(crate) fn poll_read(
-        &self,
-        cx: &mut Context<'_>,
-        limit: usize,
-        mut take: impl FnMut(M),
-    ) -> Poll<Result<usize, Evicted>>
-    where
-        M: Message,
-    {
-        // A busy topic always has something new; this lets the other tasks of the thread run now and then.
-        let coop = ready!(coop::poll_proceed(cx));
-        let mut read = self.read(limit, &mut take);
-        if read.is_pending() {
-            self.member.waker.register(cx.waker());
-            // Looks again, as the loop may have appended before it could see the waker.
-            read = self.read(limit, &mut take);
-        }
-        if read.is_ready() {
-            coop.made_progress();
-        }
-        read
-    }
-
-    fn read(&self, limit: usize, take: &mut impl FnMut(M)) -> Poll<Result<usize, Evicted>>
-    where
-        M: Message,
-    {
-        if self.member.is_live() {
-            return Poll::Pending;
-        }
-        let live = self.member.outlet.get().map(|_| &self.member.live);
-        self.log.read(&self.member.cursor, live, limit, take)
-    }
-
-    pub(crate) fn poll_evicted(&self, cx: &mut Context<'_>) -> Poll<Evicted> {
-        self.member.waker.register(cx.waker());
-        // While the loop offers, the cursor may be behind the tail for a moment.
-        if self.member.is_live() {
-            return Poll::Pending;
-        }
-        match self.log.check(&self.member.cursor) {
-            Ok(()) => Poll::Pending,
-            Err(evicted) => Poll::Ready(evicted),
-        }
+    pub(crate) fn member(&self) -> &Arc<Member<M>> {
+        &self.member
     }
 }
 
 impl<M> Drop for Membership<M> {
     fn drop(&mut self) {
-        // Fails if the loop has ended, and there is nothing left to leave.
-        let _ = self.leaver.send(self.member.clone());
+        self.member.inbox.forget_member(&self.member);
+        self.member.leave(false);
     }
 }
 

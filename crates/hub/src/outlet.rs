@@ -7,7 +7,9 @@
 pub trait Outlet<M>: Send + Sync {
     /// Takes messages in their order, and returns how many; of what it does not take the client's task is told.
     ///
-    /// Called by the hub's loop, so it must return at once: a non-blocking write, nothing more. It is never called while
-    /// the client reads by itself, hence a task that finds the client pending may be sure to have written all before.
-    fn offer(&self, messages: &[M]) -> usize;
+    /// `first` is the offset of the first, the others follow without a gap. All are of one topic, and no messages of this topic
+    /// are with the client's task at that time; those of its other topics may be.
+    ///
+    /// Called by the hub's loops, so it must return at once: a non-blocking write, nothing more.
+    fn offer(&self, first: u64, messages: &[M]) -> usize;
 }

@@ -1,119 +1,331 @@
 //! A topic: its log and its members, as plain data. Here it is decided who is offered what is new, who is woken and who is
 //! evicted.
 
-use std::ops::Range;
 use std::sync::Arc;
 
-use crate::HubConf;
-use crate::log::{Entry, Log, Message};
-use crate::member::Member;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
+
+use crate::conf::{Policy, TopicConf};
+use crate::error::{Error, Evicted};
+use crate::inbox::Inbox;
+use crate::join::{From, Join, Joined};
+use crate::keys::{Key, Keys};
+use crate::log::{Bounds, Entry, Log};
+use crate::member::{Lag, Leave, Member, Membership};
+use crate::message::Message;
+use crate::name::TopicName;
+use crate::pass::Fresh;
+use crate::presence::{Presence, PresenceChange, Snapshot};
+use crate::receipt::{Epoch, Position, Receipt};
+use crate::stats::Tally;
 
 /// What is said in one place, and who listens.
 pub(crate) struct Topic<M> {
+    name: TopicName,
+    conf: TopicConf,
+    epoch: Epoch,
     log: Arc<Log<M>>,
     /// Dense, for the walk; each member knows its position.
     members: Vec<Arc<Member<M>>>,
+    /// The offset of the next message that is published.
+    next: u64,
     /// Published since the last pass.
     pending: Vec<Entry<M>>,
     pending_bytes: usize,
-    /// A pass is due when this much is pending.
-    max_pending: usize,
-    max_pending_bytes: usize,
-    pass: Pass<M>,
-}
-
-/// A walk over the members after something was appended.
-struct Pass<M> {
-    /// What was appended, for those who are live.
-    new: Vec<M>,
-    /// The offsets that the log holds.
-    kept: Range<u64>,
+    /// Who published it, where publishing may stall.
+    waiting: Vec<(Reply, Receipt)>,
+    stalled_until: Option<Instant>,
+    /// What was appended at the last pass.
+    fresh: Fresh<M>,
+    bounds: Bounds,
     /// So many members are still to be seen.
     ahead: usize,
+    presence: Option<Presence>,
+    keys: Keys,
+    /// Whether the shard has it in its queue of passes.
+    pub(crate) is_queued: bool,
+    /// When the shard will look at it, whatever happens.
+    pub(crate) due: Option<Instant>,
 }
 
+type Reply = oneshot::Sender<Result<Receipt, Error>>;
+
 impl<M: Message> Topic<M> {
-    pub(crate) fn new(conf: &HubConf) -> Self {
-        let (max_messages, max_bytes) = (conf.max_messages.get(), conf.max_bytes.get());
+    pub(crate) fn new(name: TopicName, conf: TopicConf, epoch: Epoch) -> Self {
+        let log = Arc::new(Log::new(&conf));
+        let bounds = log.lock().bounds();
         Self {
-            log: Arc::new(Log::new(max_messages, max_bytes)),
+            name,
+            epoch,
             members: Vec::new(),
+            next: 1,
             pending: Vec::new(),
             pending_bytes: 0,
-            // About half the log is renewed by one pass, so that a member that keeps up survives it.
-            max_pending: (max_messages / 2).max(1),
-            max_pending_bytes: max_bytes / 2,
-            pass: Pass { new: Vec::new(), kept: 0..0, ahead: 0 },
+            waiting: Vec::new(),
+            stalled_until: None,
+            fresh: Fresh::new(),
+            bounds,
+            log,
+            ahead: 0,
+            presence: conf.presence.enabled.then(|| Presence::new(conf.presence.clone())),
+            keys: Keys::new(conf.keys, conf.keys_age),
+            is_queued: false,
+            due: None,
+            conf,
         }
     }
 
-    /// Adds a member that reads from the next message on.
-    pub(crate) fn join(&mut self) -> (Arc<Member<M>>, Arc<Log<M>>) {
-        let next = self.log.head() + self.pending.len() as u64;
-        let member = Arc::new(Member::new(next, self.members.len()));
+    /// Adds a member. Where it stands, who is there and what follows belong to one moment.
+    pub(crate) fn join(
+        &mut self,
+        inbox: &Arc<Inbox<M>>,
+        join: Join,
+        leaver: &mpsc::UnboundedSender<Leave<M>>,
+        now: Instant,
+    ) -> (Membership<M>, Joined) {
+        let (cursor, recovered) = self.cursor(join.from);
+        let (name, position) = (self.name.clone(), self.members.len());
+        let member = Arc::new(Member::new(inbox.clone(), name, cursor, self.next, position, leaver.clone()));
         self.members.push(member.clone());
-        (member, self.log.clone())
+        if let (Some(presence), Some(user)) = (&mut self.presence, inbox.identity.user_id()) {
+            let info = join.info.or_else(|| inbox.identity.public_info().cloned());
+            presence.enter(user, inbox.id, info, now, self.members.len());
+        }
+        let joined = Joined { position: self.position(), recovered, presence: self.snapshot() };
+        (Membership::new(member, self.log.clone(), self.conf.policy), joined)
     }
 
     /// Removes a member; does nothing if it has been removed already.
-    pub(crate) fn leave(&mut self, member: &Member<M>) {
-        if let Some(position) = member.position() {
-            self.remove(position);
-        }
+    pub(crate) fn leave(&mut self, member: &Member<M>, clean: bool, now: Instant) -> bool {
+        let Some(position) = member.position() else { return false };
+        self.remove(position, clean, now);
+        true
     }
 
-    /// Takes a message for the next pass.
-    pub(crate) fn publish(&mut self, entry: Entry<M>) {
-        self.pending_bytes = self.pending_bytes.saturating_add(entry.weight);
-        self.pending.push(entry);
-    }
-
-    /// Whether a pass is due before more is published.
-    pub(crate) fn is_full(&self) -> bool {
-        self.pending.len() >= self.max_pending || self.pending_bytes > self.max_pending_bytes
-    }
-
-    /// Appends what is pending to the log; [`advance`](Self::advance) lets the members know.
-    pub(crate) fn begin_pass(&mut self) {
-        if self.pending.is_empty() {
+    /// Takes a message for the next pass, unless it is one that was taken before.
+    pub(crate) fn publish(&mut self, entry: Entry<M>, key: Option<Key>, reply: Option<Reply>) {
+        let (at, mut position) = (entry.at, self.position());
+        if let Some(offset) = key.as_ref().and_then(|key| self.keys.find(key, at)) {
+            position.offset = offset;
+            answer(reply, Receipt { position, duplicate: true });
             return;
         }
-        self.pass.new.extend(self.pending.iter().map(|entry| entry.message.clone()));
-        self.pass.kept = self.log.append(self.pending.drain(..));
-        self.pass.ahead = self.members.len();
+        position.offset = self.next;
+        self.next += 1;
+        if let Some(key) = key {
+            self.keys.remember(key, position.offset, at);
+        }
+        self.pending_bytes = self.pending_bytes.saturating_add(entry.weight);
+        self.pending.push(entry);
+        let receipt = Receipt { position, duplicate: false };
+        match reply {
+            Some(reply) if !self.conf.stall.is_zero() => self.waiting.push((reply, receipt)),
+            reply => answer(reply, receipt),
+        }
+    }
+
+    /// Whether a pass is due before more is published: when about half the log is renewed by it, so that a member that
+    /// keeps up survives it.
+    pub(crate) fn is_full(&self) -> bool {
+        self.pending.len() >= (self.conf.max_messages.get() / 2).max(1)
+            || self.pending_bytes > self.conf.max_bytes.get() / 2
+    }
+
+    /// Whether there is something for a pass, and it need not wait.
+    pub(crate) fn is_ready(&self, now: Instant) -> bool {
+        self.ahead > 0 || (!self.pending.is_empty() && self.stalled_until.is_none_or(|until| until <= now))
+    }
+
+    /// Appends what is pending to the log; [`advance`](Self::advance) lets the members know. Does not while publishing
+    /// stalls.
+    pub(crate) fn begin_pass(&mut self, now: Instant) {
+        if self.ahead > 0 || self.pending.is_empty() || self.stalls(now) {
+            return;
+        }
+        self.stalled_until = None;
+        self.fresh.restart(self.bounds.head);
+        for entry in &self.pending {
+            self.fresh.push(entry.message.clone(), &entry.audience);
+        }
+        self.bounds = self.log.append(self.pending.drain(..), now);
+        self.pending.shrink_to(KEPT);
         self.pending_bytes = 0;
+        self.ahead = self.members.len();
+        for (reply, receipt) in self.waiting.drain(..) {
+            answer(Some(reply), receipt);
+        }
     }
 
-    /// Lets so many members know what is new, and says whether there are more. In between no one may join or leave.
-    pub(crate) fn advance(&mut self, count: usize) -> bool {
-        let end = self.pass.ahead.saturating_sub(count);
+    /// Lets so many members know what is new, and says whether there are more. In between members may join and leave.
+    pub(crate) fn advance(&mut self, count: usize, now: Instant, tally: &mut Tally) -> bool {
+        let end = self.ahead.saturating_sub(count);
         // Backwards, as a removal puts the last member, which has been seen by then, in the place of the removed one.
-        for position in (end..self.pass.ahead).rev() {
-            self.tell(position);
+        while self.ahead > end {
+            self.ahead -= 1;
+            self.tell(self.ahead, now, tally);
         }
-        self.pass.ahead = end;
-        if end > 0 {
-            return true;
+        if end == 0 {
+            self.fresh.restart(self.bounds.head);
         }
-        self.pass.new.clear();
-        false
+        end > 0
     }
 
-    fn tell(&mut self, position: usize) {
-        let Pass { new, kept, .. } = &self.pass;
-        let member = &self.members[position];
+    fn tell(&mut self, position: usize, now: Instant, tally: &mut Tally) {
+        let Some(member) = self.members.get(position) else { return };
         if member.is_live() {
-            member.offer(new, kept.end - new.len() as u64);
+            member.offer(&self.fresh);
             if member.is_live() {
+                tally.offered += 1;
                 return; // it keeps up: no task is woken, and nothing is kept for it
             }
         }
-        let cursor = member.cursor();
-        if cursor < kept.start {
-            // The slow client: what it reads next is gone. The others do not wait for it.
-            self.remove(position).wake();
-        } else if cursor < kept.end {
-            member.wake();
+        self.judge(position, now, tally);
+    }
+
+    /// Wakes a member that is behind, or gives it up.
+    fn judge(&mut self, position: usize, now: Instant, tally: &mut Tally) {
+        let member = &self.members[position];
+        match (member.lag(&self.bounds), self.conf.policy) {
+            (Lag::None, _) => {}
+            (Lag::TooFar { unread, .. }, Policy::Evict) => {
+                // The slow client: what it reads next is gone. The others do not wait for it.
+                let inbox = member.inbox.clone();
+                self.remove(position, false, now);
+                inbox.end(Evicted::too_slow(unread));
+                inbox.leave_all(false);
+                tally.evicted += 1;
+            }
+            // What it has lost it finds out by itself, and goes on.
+            (Lag::TooFar { .. } | Lag::LostHistory { .. } | Lag::Permitted, _) => {
+                tally.woken += 1;
+                member.wake();
+            }
+        }
+    }
+
+    /// Does what is due by now: forgets what is too old, lets ghosts go, gives up who lags by age.
+    pub(crate) fn tick(&mut self, now: Instant, tally: &mut Tally) {
+        self.bounds = self.log.expire(now);
+        let members = self.members.len();
+        if let Some(presence) = &mut self.presence {
+            presence.expire(now, members);
+        }
+        if self.conf.max_age().is_some() && self.ahead == 0 {
+            for position in (0..members).rev() {
+                if !self.members[position].is_live() {
+                    self.judge(position, now, tally);
+                }
+            }
+        }
+    }
+
+    /// When there is something to do that nobody asks for.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        let presence = self.presence.as_ref().and_then(Presence::deadline);
+        [self.log.lock().expires_at(), presence, self.stalled_until].into_iter().flatten().min()
+    }
+
+    /// Who came and went, if it is time to tell.
+    pub(crate) fn take_change(&mut self, now: Instant) -> Option<PresenceChange> {
+        self.presence.as_mut()?.take_change(now)
+    }
+
+    /// A change is told: by this message, or not at all.
+    pub(crate) fn told(&mut self, notice: Option<Entry<M>>) {
+        if let Some(presence) = &mut self.presence {
+            presence.told();
+        }
+        if let Some(entry) = notice {
+            self.publish(entry, None, None);
+        }
+    }
+
+    /// Whether nobody is there, and nothing is kept for who comes.
+    pub(crate) fn is_over(&self) -> bool {
+        let ring = self.log.lock();
+        self.members.is_empty()
+            && self.pending.is_empty()
+            && self.presence.as_ref().is_none_or(Presence::is_empty)
+            && ring.history_tail() == ring.bounds().head
+    }
+
+    /// The last messages, or those after a position.
+    pub(crate) fn history(
+        &self,
+        limit: usize,
+        since: Option<Position>,
+    ) -> Result<(Position, Vec<(u64, M)>), Error> {
+        let from = since.map_or(From::Last(limit), From::After);
+        let (cursor, found) = self.cursor(from);
+        if since.is_some() && !found {
+            return Err(Error::Insufficient(self.position()));
+        }
+        let ring = self.log.lock();
+        let messages = ring.from(cursor).filter(|(_, entry)| !entry.is_notice && entry.audience.is_all());
+        let messages = messages.take(limit).map(|(offset, entry)| (offset, entry.message.clone())).collect();
+        Ok((self.position(), messages))
+    }
+
+    pub(crate) fn snapshot(&self) -> Option<Snapshot> {
+        self.presence.as_ref().map(Presence::snapshot)
+    }
+
+    /// Where the topic stands, with what is pending.
+    pub(crate) fn position(&self) -> Position {
+        Position { offset: self.next - 1, epoch: self.epoch }
+    }
+
+    /// The number of members.
+    pub(crate) fn len(&self) -> usize {
+        self.members.len()
+    }
+
+    /// The offset from which on a new member reads, and whether that is all that came after the position it asked for.
+    fn cursor(&self, from: From) -> (u64, bool) {
+        let ring = self.log.lock();
+        match from {
+            From::Now => (self.next, false),
+            From::Last(count) => {
+                let kept = ring.from(ring.history_tail()).rev().filter(|(_, entry)| !entry.is_notice);
+                let pending = self.pending.iter().filter(|entry| !entry.is_notice).count();
+                let first = kept.take(count.saturating_sub(pending)).last();
+                (first.map_or(ring.bounds().head, |(offset, _)| offset), false)
+            }
+            From::After(position) => {
+                let next = position.offset.saturating_add(1);
+                let is_there =
+                    position.epoch == self.epoch && (ring.bounds().tail..=self.next).contains(&next);
+                (if is_there { next } else { self.next }, is_there)
+            }
+        }
+    }
+
+    /// Waits a moment, once per pass, for those who would be too far behind after it.
+    fn stalls(&mut self, now: Instant) -> bool {
+        let stall = self.conf.stall();
+        if stall.is_zero() || self.is_full() {
+            return false;
+        }
+        let after =
+            Bounds { lag_tail: self.next.saturating_sub(self.conf.max_messages.get() as u64), ..self.bounds };
+        let is_lost =
+            |member: &Arc<Member<M>>| !member.is_live() && matches!(member.lag(&after), Lag::TooFar { .. });
+        if !self.members.iter().any(is_lost) {
+            return false;
+        }
+        *self.stalled_until.get_or_insert(now + stall) > now
+    }
+
+    fn remove(&mut self, position: usize, clean: bool, now: Instant) {
+        let removed = self.members.swap_remove(position);
+        removed.set_position(None);
+        if let Some(moved) = self.members.get(position) {
+            moved.set_position(Some(position));
+        }
+        self.ahead = self.ahead.min(self.members.len());
+        if let (Some(presence), Some(user)) = (&mut self.presence, removed.inbox.identity.user_id()) {
+            presence.leave(user, removed.inbox.id, clean, now, self.members.len());
         }
     }
 }
@@ -127,127 +339,13 @@ impl<M> Topic<M> {
             member.wake();
         }
     }
+}
 
-    /// The number of members.
-    pub(crate) fn len(&self) -> usize {
-        self.members.len()
-    }
-
-    fn remove(&mut self, position: usize) -> Arc<Member<M>> {
-        let removed = self.members.swap_remove(position);
-        removed.set_position(None);
-        if let Some(moved) = self.members.get(position) {
-            moved.set_position(Some(position));
-        }
-        removed
+fn answer(reply: Option<Reply>, receipt: Receipt) {
+    if let Some(reply) = reply {
+        let _ = reply.send(Ok(receipt)); // who does not wait for it need not have it
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use std::sync::atomic::AtomicU64;
-    use std::task::Poll;
-
-    use super::*;
-
-    fn topic(max_messages: usize, max_bytes: usize) -> Topic<u32> {
-        let number = |number: usize| number.try_into().expect("not zero");
-        Topic::new(&HubConf {
-            max_messages: number(max_messages),
-            max_bytes: number(max_bytes),
-            ..HubConf::default()
-        })
-    }
-
-    fn pass(topic: &mut Topic<u32>) {
-        topic.begin_pass();
-        while topic.advance(2) {}
-    }
-
-    /// Publishes so many messages of weight 1, with one pass.
-    fn publish(topic: &mut Topic<u32>, count: u32) {
-        for message in 0..count {
-            topic.publish(Entry { message, weight: 1 });
-        }
-        pass(topic);
-    }
-
-    fn positions(topic: &Topic<u32>) -> Vec<Option<usize>> {
-        topic.members.iter().map(|member| member.position()).collect()
-    }
-
-    #[test]
-    fn a_member_that_lags_as_far_as_the_log_reaches_stays() {
-        let mut topic = topic(4, 100);
-        topic.join();
-        publish(&mut topic, 4);
-        assert_eq!(topic.len(), 1);
-        publish(&mut topic, 1);
-        assert_eq!(topic.len(), 0);
-    }
-
-    #[test]
-    fn only_members_behind_the_tail_are_evicted() {
-        let mut topic = topic(4, 100);
-        let (slow, _) = topic.join();
-        publish(&mut topic, 3);
-        let (fresh, _) = topic.join();
-        publish(&mut topic, 3);
-
-        assert_eq!((slow.position(), fresh.position()), (None, Some(0)));
-    }
-
-    #[test]
-    fn a_member_that_joins_while_messages_are_pending_starts_behind_them() {
-        let mut topic = topic(4, 100);
-        topic.publish(Entry { message: 1, weight: 1 });
-        let (member, log) = topic.join();
-        topic.publish(Entry { message: 2, weight: 1 });
-        pass(&mut topic);
-
-        let mut messages = Vec::new();
-        let cursor = AtomicU64::new(member.cursor());
-        let read = log.read(&cursor, None, 10, &mut |message| messages.push(message));
-        assert_eq!((read, messages), (Poll::Ready(Ok(1)), vec![2]));
-    }
-
-    #[test]
-    fn a_leave_keeps_the_members_dense() {
-        let mut topic = topic(4, 100);
-        let [first, _second, third] = [topic.join().0, topic.join().0, topic.join().0];
-
-        topic.leave(&first);
-
-        assert_eq!(positions(&topic), [Some(0), Some(1)]);
-        assert_eq!((first.position(), third.position()), (None, Some(0)));
-    }
-
-    #[test]
-    fn a_stale_leave_after_an_eviction_changes_nothing() {
-        let mut topic = topic(4, 100);
-        let (slow, _) = topic.join();
-        publish(&mut topic, 5);
-        let (fresh, _) = topic.join();
-
-        topic.leave(&slow);
-
-        assert_eq!((topic.len(), fresh.position()), (1, Some(0)));
-    }
-
-    #[test]
-    fn a_pass_is_due_after_half_the_log() {
-        let mut by_count = topic(8, 100);
-        publish(&mut by_count, 3);
-        assert!(!by_count.is_full());
-        for message in 0..4 {
-            by_count.publish(Entry { message, weight: 1 });
-        }
-        assert!(by_count.is_full());
-
-        let mut by_bytes = topic(8, 100);
-        by_bytes.publish(Entry { message: 1, weight: 51 });
-        assert!(by_bytes.is_full());
-        pass(&mut by_bytes);
-        assert!(!by_bytes.is_full());
-    }
-}
+/// So much room for messages is kept from one pass to the next.
+const KEPT: usize = 64;

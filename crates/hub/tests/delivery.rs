@@ -124,7 +124,7 @@ async fn a_waiting_client_is_woken_by_a_message() {
 
 #[tokio::test]
 async fn broadcast_waits_while_the_queue_is_full() {
-    let hub = Hub::spawn(HubConf { queue: ONE, ..HubConf::default() });
+    let hub = Hub::spawn(HubConf { queue: ONE, shards: 1, ..HubConf::default() });
     assert_eq!(hub.broadcast(1).now_or_never(), Some(Ok(())));
 
     // The loop has not run yet, as this test has not waited for anything.
@@ -135,7 +135,7 @@ async fn broadcast_waits_while_the_queue_is_full() {
 
 #[tokio::test]
 async fn a_broadcast_that_is_dropped_while_it_waits_sends_nothing() {
-    let hub = Hub::spawn(HubConf { queue: ONE, ..HubConf::default() });
+    let hub = Hub::spawn(HubConf { queue: ONE, shards: 1, ..HubConf::default() });
     let client = hub.register().await.unwrap();
 
     assert_eq!(hub.broadcast(1).now_or_never(), Some(Ok(())));
@@ -147,7 +147,7 @@ async fn a_broadcast_that_is_dropped_while_it_waits_sends_nothing() {
 
 #[tokio::test]
 async fn the_sink_waits_while_the_queue_is_full() {
-    let hub = Hub::spawn(HubConf { queue: ONE, ..HubConf::default() });
+    let hub = Hub::spawn(HubConf { queue: ONE, shards: 1, ..HubConf::default() });
     let client = hub.register().await.unwrap();
     let (mut first, mut second) = (client.publisher(), client.publisher());
 

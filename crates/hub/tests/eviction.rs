@@ -6,11 +6,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{FutureExt, StreamExt};
-use hub::{Hub, HubConf, Message};
+use hub::{Hub, HubConf, Message, TopicConf};
 use tokio::{task, time};
 
 fn keep(max_messages: usize) -> HubConf {
-    HubConf { max_messages: max_messages.try_into().expect("not zero"), ..HubConf::default() }
+    HubConf {
+        topic: TopicConf { max_messages: max_messages.try_into().expect("not zero"), ..TopicConf::default() },
+        ..HubConf::default()
+    }
 }
 
 /// Broadcasts, and returns once the hub's loop has seen it all: it answers a registration after that.
@@ -174,7 +177,8 @@ async fn the_hub_holds_no_more_messages_than_its_log_may() {
 #[tokio::test]
 async fn the_hub_holds_no_more_bytes_than_its_log_may() {
     let max_bytes = NonZeroUsize::new(10_000).unwrap();
-    let hub = Hub::spawn(HubConf { max_bytes, ..HubConf::default() });
+    let hub =
+        Hub::spawn(HubConf { topic: TopicConf { max_bytes, ..TopicConf::default() }, ..HubConf::default() });
     let message: Arc<[u8]> = vec![0; 3000].into();
     let _slow = hub.register().await.unwrap();
 
@@ -186,7 +190,8 @@ async fn the_hub_holds_no_more_bytes_than_its_log_may() {
 #[tokio::test]
 async fn a_message_heavier_than_the_log_is_delivered() {
     let max_bytes = NonZeroUsize::new(10).unwrap();
-    let hub = Hub::spawn(HubConf { max_bytes, ..HubConf::default() });
+    let hub =
+        Hub::spawn(HubConf { topic: TopicConf { max_bytes, ..TopicConf::default() }, ..HubConf::default() });
     let mut client = hub.register().await.unwrap();
 
     broadcast(&hub, [vec![7; 100]]).await;

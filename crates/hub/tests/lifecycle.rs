@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures_util::{FutureExt, SinkExt, StreamExt};
-use hub::{Closed, Evicted, Hub, HubConf, Message};
+use hub::{Closed, Evicted, Hub, HubConf, Message, TopicConf};
 use tokio::task;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -183,14 +183,14 @@ async fn a_panic_in_the_loop_closes_the_hub() {
         }
     }
 
-    let hub = Hub::spawn(HubConf { max_messages: 1.try_into().unwrap(), ..HubConf::default() });
-    let mut client = hub.register().await.unwrap();
-    let waiting = tokio::spawn(async move { client.recv().await.map(|message| message.is_some()) });
-    task::yield_now().await;
+    let hub = Hub::spawn(HubConf {
+        topic: TopicConf { max_messages: 1.try_into().unwrap(), ..TopicConf::default() },
+        ..HubConf::default()
+    });
+    let mut late = hub.register().await.unwrap();
     let armed = Arc::new(AtomicBool::new(false));
     hub.broadcast(Bomb(armed.clone())).await.unwrap();
-    assert_eq!(waiting.await.unwrap(), Ok(true));
-    let mut late = hub.register().await.unwrap();
+    assert_eq!(late.recv().await.map(|message| message.is_some()), Ok(true));
 
     // The second message pushes the first out of the log, inside the loop.
     armed.store(true, Ordering::Relaxed);
@@ -198,6 +198,7 @@ async fn a_panic_in_the_loop_closes_the_hub() {
     hub.close().await;
 
     assert!(!armed.load(Ordering::Relaxed), "it went off");
+    assert_eq!(late.recv().await.map(|message| message.is_some()), Ok(true), "it was published before that");
     assert_eq!(late.recv().await.map(|message| message.is_some()), Ok::<_, Evicted>(false));
     assert_eq!(hub.register().await.err(), Some(Closed));
     assert_eq!(hub.broadcast(Bomb(armed)).await, Err(Closed));

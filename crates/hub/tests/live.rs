@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 
-use hub::{Client, Hub, HubConf, Outlet};
+use hub::{Client, Hub, HubConf, Outlet, TopicConf};
 
 /// Takes messages while it has room.
 #[derive(Clone)]
@@ -25,7 +25,7 @@ impl Room {
 }
 
 impl Outlet<u32> for Room {
-    fn offer(&self, messages: &[u32]) -> usize {
+    fn offer(&self, _first: u64, messages: &[u32]) -> usize {
         let count = messages.len().min(self.room.load(Ordering::SeqCst));
         self.room.fetch_sub(count, Ordering::SeqCst);
         self.taken.lock().expect("not poisoned").extend(&messages[..count]);
@@ -121,7 +121,10 @@ async fn a_client_that_has_caught_up_is_live_again() {
 #[tokio::test]
 async fn a_live_client_whose_outlet_takes_nothing_any_more_is_evicted_like_any_other() {
     let max_messages = NonZeroUsize::new(4).unwrap();
-    let hub = Hub::spawn(HubConf { max_messages, ..HubConf::default() });
+    let hub = Hub::spawn(HubConf {
+        topic: TopicConf { max_messages, ..TopicConf::default() },
+        ..HubConf::default()
+    });
     let outlet = Room::new(2);
     let mut client = live(&hub, outlet.clone(), Waker::noop()).await;
 

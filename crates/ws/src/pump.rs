@@ -126,7 +126,7 @@ where
 
 /// The way from the hub's loop into the socket, while the socket takes everything at once.
 impl Outlet<Prepared> for Outbox {
-    fn offer(&self, messages: &[Prepared]) -> usize {
+    fn offer(&self, _first: u64, messages: &[Prepared]) -> usize {
         if self.deflater().is_some_and(Deflater::has_takeover) {
             return 0; // it is the writer's, which has the history and the time
         }

@@ -2,7 +2,7 @@
 
 use std::num::NonZeroUsize;
 
-use hub::{Hub, HubConf};
+use hub::{Hub, HubConf, TopicConf};
 use rest::Engine;
 use rest::extract::State;
 use tokio::net::TcpSocket;
@@ -15,7 +15,11 @@ const WIDE: usize = 1 << 20;
 
 fn hub(max_messages: usize, queue: usize) -> Hub<Prepared> {
     let [max_messages, queue] = [max_messages, queue].map(|n| NonZeroUsize::new(n).expect("not zero"));
-    Hub::spawn(HubConf { max_messages, queue, ..HubConf::default() })
+    Hub::spawn(HubConf {
+        topic: TopicConf { max_messages, ..TopicConf::default() },
+        queue,
+        ..HubConf::default()
+    })
 }
 
 /// Waits until the hub's loop has seen all that was published before: it answers a registration after that.

@@ -41,7 +41,10 @@ const ALLOWED: [(&str, &[&str]); 3] = [
             "yaml-rust2",
         ],
     ),
-    ("zeroxide-hub", &["atomic-waker", "futures-core", "futures-sink", "serde", "tokio", "tokio-util"]),
+    (
+        "zeroxide-hub",
+        &["atomic-waker", "futures-core", "futures-sink", "jiff", "serde", "tokio", "tokio-util", "tracing"],
+    ),
     (
         "zeroxide-ws",
         &[

@@ -1,0 +1,217 @@
+//! Who is in a topic: a state machine without a clock.
+
+use std::cmp::Reverse;
+use std::collections::hash_map::Entry;
+use std::collections::{BinaryHeap, HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::conf::{MAX_DURATION, PresenceConf};
+use crate::identity::ClientId;
+use crate::name::UserId;
+
+/// A user in a topic.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Present {
+    /// Who it is.
+    pub user: UserId,
+    /// With how many clients.
+    pub devices: usize,
+    /// What others may know of it; the client that came last decides.
+    pub info: Option<Arc<str>>,
+}
+
+/// Who is in a topic, at one moment.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Snapshot {
+    /// Changes up to this version are in it. It may have more already, of which a change will tell again.
+    pub version: u64,
+    /// The users, in no particular order.
+    pub users: Vec<Present>,
+}
+
+/// Who came, who has another number of devices or other information, and who went.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct PresenceChange {
+    /// One more than that of the change before.
+    pub version: u64,
+    /// Users as they are now.
+    pub joined: Vec<Present>,
+    /// Users who are gone.
+    pub left: Vec<UserId>,
+}
+
+/// Keeps who is there, what has been told of it, and when to tell more.
+///
+/// A client that was cut off leaves a ghost for a while. If the user returns in time the ghost is its, and nobody is told.
+pub(crate) struct Presence {
+    conf: PresenceConf,
+    users: HashMap<UserId, User>,
+    version: u64,
+    /// Those of whom something may be untold.
+    untold: HashSet<UserId>,
+    tell_at: Option<Instant>,
+    /// Whether a change is on its way to the members; the next one waits for it.
+    is_telling: bool,
+    /// When ghosts go. An entry may be void by then.
+    ghosts: BinaryHeap<Reverse<(Instant, UserId)>>,
+}
+
+#[derive(Default)]
+struct User {
+    devices: Vec<Device>,
+    told: Option<(usize, Option<Arc<str>>)>,
+}
+
+struct Device {
+    client: ClientId,
+    info: Option<Arc<str>>,
+    /// A ghost, until then.
+    until: Option<Instant>,
+}
+
+impl Presence {
+    pub(crate) fn new(conf: PresenceConf) -> Self {
+        Self {
+            conf,
+            users: HashMap::new(),
+            version: 0,
+            untold: HashSet::new(),
+            tell_at: None,
+            is_telling: false,
+            ghosts: BinaryHeap::new(),
+        }
+    }
+
+    /// A client has come.
+    pub(crate) fn enter(
+        &mut self,
+        user: &UserId,
+        client: ClientId,
+        info: Option<Arc<str>>,
+        now: Instant,
+        members: usize,
+    ) {
+        let devices = &mut self.users.entry(user.clone()).or_default().devices;
+        if let Some(ghost) = devices.iter().position(|device| device.until.is_some()) {
+            devices.remove(ghost);
+        }
+        devices.push(Device { client, info, until: None });
+        self.touch(user, now, members);
+    }
+
+    /// A client has gone: for good, or perhaps not.
+    pub(crate) fn leave(
+        &mut self,
+        user: &UserId,
+        client: ClientId,
+        clean: bool,
+        now: Instant,
+        members: usize,
+    ) {
+        let Some(found) = self.users.get_mut(user) else { return };
+        let Some(index) = found.devices.iter().position(|device| device.client == client) else { return };
+        if clean || self.conf.grace.is_zero() {
+            found.devices.remove(index);
+            self.touch(user, now, members);
+        } else {
+            let until = now + self.conf.grace.min(MAX_DURATION);
+            found.devices[index].until = Some(until);
+            self.ghosts.push(Reverse((until, user.clone())));
+        }
+    }
+
+    /// Lets ghosts go whose time is over.
+    pub(crate) fn expire(&mut self, now: Instant, members: usize) {
+        while let Some(Reverse((until, _))) = self.ghosts.peek()
+            && *until <= now
+        {
+            let Some(Reverse((_, user))) = self.ghosts.pop() else { return };
+            if let Some(found) = self.users.get_mut(&user) {
+                found.devices.retain(|device| device.until.is_none_or(|until| until > now));
+                self.touch(&user, now, members);
+            }
+        }
+    }
+
+    /// What is to be told now; after that nothing is until [`told`](Self::told).
+    pub(crate) fn take_change(&mut self, now: Instant) -> Option<PresenceChange> {
+        if self.is_telling || self.tell_at.is_none_or(|at| at > now) {
+            return None;
+        }
+        self.tell_at = None;
+        let mut change = PresenceChange { version: self.version + 1, ..PresenceChange::default() };
+        for user in self.untold.drain() {
+            let Entry::Occupied(mut found) = self.users.entry(user) else { continue };
+            let state = found.get().state();
+            if state == found.get().told {
+                continue;
+            }
+            match &state {
+                Some((devices, info)) => {
+                    let (user, info) = (found.key().clone(), info.clone());
+                    change.joined.push(Present { user, devices: *devices, info });
+                    found.get_mut().told = state;
+                }
+                None => change.left.push(found.remove_entry().0),
+            }
+        }
+        if change.joined.is_empty() && change.left.is_empty() {
+            return None;
+        }
+        self.version = change.version;
+        self.is_telling = true;
+        Some(change)
+    }
+
+    /// The change has been told.
+    pub(crate) fn told(&mut self) {
+        self.is_telling = false;
+    }
+
+    /// When there is something to do.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        let ghosts = self.ghosts.peek().map(|Reverse((until, _))| *until);
+        let tell = self.tell_at.filter(|_| !self.is_telling);
+        [ghosts, tell].into_iter().flatten().min()
+    }
+
+    /// Whether nobody is there, and nobody has to be told of anything.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.users.is_empty()
+    }
+
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        let present = |(user, found): (&UserId, &User)| {
+            let (devices, info) = found.state()?;
+            Some(Present { user: user.clone(), devices, info })
+        };
+        Snapshot { version: self.version, users: self.users.iter().filter_map(present).collect() }
+    }
+
+    fn touch(&mut self, user: &UserId, now: Instant, members: usize) {
+        let Entry::Occupied(found) = self.users.entry(user.clone()) else { return };
+        if found.get().devices.is_empty() && found.get().told.is_none() {
+            found.remove(); // came and went before anybody was told
+            return;
+        }
+        self.untold.insert(user.clone());
+        let wait = if members > self.conf.batch_above { self.conf.batch } else { Duration::ZERO };
+        self.tell_at.get_or_insert(now + wait.min(MAX_DURATION));
+    }
+}
+
+impl User {
+    fn state(&self) -> Option<(usize, Option<Arc<str>>)> {
+        let last = self.devices.last()?;
+        Some((self.devices.len(), last.info.clone()))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,118 @@
+use std::time::Duration;
+
+use super::*;
+
+const GRACE: Duration = Duration::from_secs(5);
+const BATCH: Duration = Duration::from_millis(200);
+const FEW: usize = 2;
+const MANY: usize = 100;
+
+fn presence() -> Presence {
+    Presence::new(PresenceConf { enabled: true, ..PresenceConf::default() })
+}
+
+fn ann() -> UserId {
+    UserId::new("ann").unwrap()
+}
+
+/// What is told now, and that it has arrived.
+fn tell(presence: &mut Presence, now: Instant) -> Option<(usize, usize)> {
+    let change = presence.take_change(now)?;
+    presence.told();
+    Some((change.joined.len(), change.left.len()))
+}
+
+#[test]
+fn the_first_join_and_the_last_leave_of_a_user_are_told() {
+    let (mut presence, now) = (presence(), Instant::now());
+    presence.enter(&ann(), ClientId(1), None, now, FEW);
+    assert_eq!(tell(&mut presence, now), Some((1, 0)));
+    presence.leave(&ann(), ClientId(1), true, now, FEW);
+    assert_eq!(tell(&mut presence, now), Some((0, 1)));
+    assert!(presence.is_empty());
+}
+
+#[test]
+fn another_device_changes_the_count_alone() {
+    let (mut presence, now) = (presence(), Instant::now());
+    presence.enter(&ann(), ClientId(1), None, now, FEW);
+    tell(&mut presence, now);
+    presence.enter(&ann(), ClientId(2), None, now, FEW);
+    let change = presence.take_change(now).unwrap();
+    assert_eq!((change.version, change.joined[0].devices, change.left.len()), (2, 2, 0));
+}
+
+#[test]
+fn who_is_cut_off_and_returns_in_time_is_not_missed() {
+    let (mut presence, now) = (presence(), Instant::now());
+    presence.enter(&ann(), ClientId(1), None, now, FEW);
+    tell(&mut presence, now);
+    presence.leave(&ann(), ClientId(1), false, now, FEW);
+    assert_eq!(presence.snapshot().users.len(), 1);
+    presence.enter(&ann(), ClientId(2), None, now + GRACE / 2, FEW);
+    presence.expire(now + GRACE, FEW);
+    assert_eq!(tell(&mut presence, now + GRACE), None);
+    assert_eq!(presence.snapshot().users[0].devices, 1);
+}
+
+#[test]
+fn who_is_cut_off_and_does_not_return_is_gone_after_the_grace() {
+    let (mut presence, now) = (presence(), Instant::now());
+    presence.enter(&ann(), ClientId(1), None, now, FEW);
+    tell(&mut presence, now);
+    presence.leave(&ann(), ClientId(1), false, now, FEW);
+    assert_eq!(presence.deadline(), Some(now + GRACE));
+    presence.expire(now + GRACE, FEW);
+    assert_eq!(tell(&mut presence, now + GRACE), Some((0, 1)));
+    assert!(presence.is_empty() && presence.deadline().is_none());
+}
+
+#[test]
+fn who_comes_and_goes_before_anybody_was_told_leaves_no_trace() {
+    let (mut presence, now) = (presence(), Instant::now());
+    presence.enter(&ann(), ClientId(1), None, now, MANY);
+    presence.leave(&ann(), ClientId(1), true, now, MANY);
+    assert!(presence.is_empty());
+    assert_eq!(tell(&mut presence, now + BATCH), None);
+}
+
+#[test]
+fn a_stale_leave_changes_nothing() {
+    let (mut presence, now) = (presence(), Instant::now());
+    presence.enter(&ann(), ClientId(2), None, now, FEW);
+    tell(&mut presence, now);
+    presence.leave(&ann(), ClientId(1), true, now, FEW);
+    assert_eq!(tell(&mut presence, now), None);
+}
+
+#[test]
+fn changes_of_a_large_topic_are_gathered() {
+    let (mut presence, now) = (presence(), Instant::now());
+    for client in 0..50 {
+        let user = UserId::new(&client.to_string()).unwrap();
+        presence.enter(&user, ClientId(client), None, now, MANY);
+    }
+    assert_eq!(presence.deadline(), Some(now + BATCH));
+    assert_eq!(tell(&mut presence, now), None);
+    assert_eq!(tell(&mut presence, now + BATCH), Some((50, 0)));
+}
+
+#[test]
+fn one_change_at_a_time_is_on_its_way() {
+    let (mut presence, now) = (presence(), Instant::now());
+    presence.enter(&ann(), ClientId(1), None, now, FEW);
+    assert!(presence.take_change(now).is_some());
+    presence.enter(&ann(), ClientId(2), None, now, FEW);
+    presence.enter(&ann(), ClientId(3), None, now, FEW);
+    assert!(presence.take_change(now).is_none() && presence.deadline().is_none());
+    presence.told();
+    assert_eq!(presence.take_change(now).map(|change| change.joined[0].devices), Some(3));
+}
+
+#[test]
+fn what_others_may_know_is_what_the_last_client_says() {
+    let (mut presence, now) = (presence(), Instant::now());
+    presence.enter(&ann(), ClientId(1), Some("Ann".into()), now, FEW);
+    presence.enter(&ann(), ClientId(2), Some("Anna".into()), now, FEW);
+    assert_eq!(presence.snapshot().users[0].info.as_deref(), Some("Anna"));
+}

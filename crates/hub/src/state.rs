@@ -1,0 +1,282 @@
+//! What a loop owns, as plain data: no I/O, no clock, no chance. Commands go in, and what they cause goes out by the handles
+//! that they bring.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
+
+use crate::announcer::Announcement;
+use crate::command::Command;
+use crate::conf::HubConf;
+use crate::error::{Cause, Evicted};
+use crate::inbox::Item;
+use crate::member::Leave;
+use crate::message::Message;
+use crate::name::TopicName;
+use crate::receipt::Epoch;
+use crate::stats::Tally;
+use crate::topic::Topic;
+use crate::users::Users;
+
+pub(crate) struct State<M> {
+    conf: Arc<HubConf>,
+    topics: HashMap<TopicName, Topic<M>>,
+    users: Users<M>,
+    /// Topics with something to pass on.
+    passes: VecDeque<TopicName>,
+    /// When to look at a topic, whatever happens. An entry may be void by then.
+    due: BinaryHeap<Reverse<(Instant, TopicName)>>,
+    /// Every topic's life has another number.
+    epoch: u64,
+    leaver: mpsc::UnboundedSender<Leave<M>>,
+    announcer: mpsc::UnboundedSender<Announcement>,
+    /// How many are in the shared topic, if it is here.
+    online: watch::Sender<usize>,
+    tally: Tally,
+}
+
+impl<M: Message> State<M> {
+    pub(crate) fn new(
+        conf: Arc<HubConf>,
+        seed: u64,
+        leaver: mpsc::UnboundedSender<Leave<M>>,
+        announcer: mpsc::UnboundedSender<Announcement>,
+        online: watch::Sender<usize>,
+    ) -> Self {
+        Self {
+            users: Users::new(&conf),
+            conf,
+            topics: HashMap::new(),
+            passes: VecDeque::new(),
+            due: BinaryHeap::new(),
+            epoch: seed,
+            leaver,
+            announcer,
+            online,
+            tally: Tally::default(),
+        }
+    }
+
+    /// Does what a command says, and returns whether passes are due before the next one.
+    pub(crate) fn handle(&mut self, command: Command<M>, now: Instant) -> bool {
+        match command {
+            Command::Connect(inbox, reply) => {
+                let connected = self.users.connect(&inbox);
+                if reply.send(connected).is_err() {
+                    self.users.disconnect(&inbox); // nobody waits for it any more
+                }
+            }
+            Command::Join { topic, inbox, join, reply } => {
+                let asked = matches!(join.from, crate::join::From::After(_));
+                let leaver = self.leaver.clone();
+                let (membership, joined) = self.topic(&topic).join(&inbox, join, &leaver, now);
+                self.tally.joins += 1;
+                self.tally.recovered += u64::from(asked && joined.recovered);
+                self.tally.unrecovered += u64::from(asked && !joined.recovered);
+                self.settle(&topic, now); // before the answer, so that whoever has joined is counted
+                // If nobody waits for it any more, the membership is dropped here, and that is a leave.
+                let _ = reply.send(Ok((membership, joined)));
+            }
+            Command::Publish { topic, entry, key, reply } => {
+                let of = self.topic(&topic);
+                let before = of.position().offset;
+                of.publish(entry, key, reply);
+                let (after, is_full) = (of.position().offset, of.is_full());
+                self.tally.published += after - before;
+                self.tally.duplicates += u64::from(after == before);
+                self.queue(&topic);
+                return is_full;
+            }
+            Command::Told { topic, notice } => {
+                self.tally.published += u64::from(notice.is_some());
+                if let Some(of) = self.topics.get_mut(&topic) {
+                    of.told(notice);
+                }
+                self.settle(&topic, now);
+                self.queue(&topic);
+            }
+            Command::Presence(topic, reply) => {
+                let snapshot = self.topics.get(&topic).and_then(Topic::snapshot);
+                let _ = reply.send(Ok(snapshot));
+            }
+            Command::History { topic, limit, since, reply } => {
+                let _ = reply.send(self.topic(&topic).history(limit, since));
+                self.settle(&topic, now);
+            }
+            Command::Send(whom, message, reply) => {
+                let clients = self.users.find(&whom);
+                for inbox in clients {
+                    inbox.say(message.clone());
+                }
+                let _ = reply.send(Ok(clients.len()));
+            }
+            Command::Kick(whom, reply) => {
+                let clients = self.users.find(&whom);
+                for inbox in clients {
+                    inbox.end(Evicted::new(Cause::Kicked));
+                    inbox.leave_all(true);
+                }
+                let _ = reply.send(Ok(clients.len()));
+            }
+            Command::Unsubscribe(whom, topic, reason, reply) => {
+                let members = self.users.find(&whom).iter().filter_map(|inbox| inbox.forget(&topic));
+                let mut count = 0;
+                for member in members {
+                    member.leave(true);
+                    member.inbox.push(Item::Left(member.clone(), Some(reason)));
+                    count += 1;
+                }
+                let _ = reply.send(Ok(count));
+            }
+            Command::Clients(reply) => {
+                let _ = reply.send(Ok(self.users.clients().cloned().collect()));
+            }
+        }
+        false
+    }
+
+    /// Lets a member, or a client, go.
+    pub(crate) fn leave(&mut self, leave: &Leave<M>, now: Instant) {
+        match leave {
+            Leave::Topic { member, clean } => {
+                let Some(topic) = self.topics.get_mut(&member.topic) else { return };
+                if topic.leave(member, *clean, now) {
+                    self.tally.leaves += 1;
+                    self.settle(&member.topic, now);
+                }
+            }
+            Leave::Hub(inbox) => self.users.disconnect(inbox),
+        }
+    }
+
+    /// Goes on with the passes: so many members of one topic. Returns whether there is more to do at once.
+    pub(crate) fn advance(&mut self, count: usize, now: Instant) -> bool {
+        let Some(name) = self.passes.pop_front() else { return false };
+        let Some(topic) = self.topics.get_mut(&name) else { return !self.passes.is_empty() };
+        topic.is_queued = false;
+        let before = self.tally.evicted;
+        topic.begin_pass(now);
+        topic.advance(count, now, &mut self.tally);
+        let is_ready = topic.is_ready(now);
+        self.tally.leaves += self.tally.evicted - before;
+        self.settle(&name, now);
+        if is_ready {
+            self.queue(&name);
+        }
+        !self.passes.is_empty()
+    }
+
+    pub(crate) fn has_passes(&self) -> bool {
+        !self.passes.is_empty()
+    }
+
+    /// Does what is due by now.
+    pub(crate) fn tick(&mut self, now: Instant) {
+        while let Some(Reverse((at, _))) = self.due.peek()
+            && *at <= now
+        {
+            let Some(Reverse((at, name))) = self.due.pop() else { return };
+            let Some(topic) = self.topics.get_mut(&name) else { continue };
+            if topic.due != Some(at) {
+                continue;
+            }
+            topic.due = None;
+            let before = self.tally.evicted;
+            topic.tick(now, &mut self.tally);
+            self.tally.leaves += self.tally.evicted - before;
+            self.queue(&name);
+            self.settle(&name, now);
+        }
+    }
+
+    /// Passes on all that there is, as nothing more will come.
+    pub(crate) fn finish(&mut self, now: Instant) {
+        for topic in self.topics.values_mut() {
+            while topic.is_ready(now) {
+                topic.begin_pass(now);
+                topic.advance(usize::MAX, now, &mut self.tally);
+            }
+        }
+    }
+
+    /// When something is due.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.due.peek().map(|Reverse((at, _))| *at)
+    }
+
+    /// What has been counted, and what there is.
+    pub(crate) fn tally(&mut self) -> &mut Tally {
+        self.tally.clients = self.users.client_count() as u64;
+        self.tally.users = self.users.user_count() as u64;
+        self.tally.topics = self.topics.len() as u64;
+        self.tally.members = self.tally.joins - self.tally.leaves;
+        &mut self.tally
+    }
+
+    fn topic(&mut self, name: &TopicName) -> &mut Topic<M> {
+        if !self.topics.contains_key(name) {
+            self.epoch = mix(self.epoch);
+            let topic = Topic::new(name.clone(), self.conf.of(name).clone(), Epoch(self.epoch));
+            self.topics.insert(name.clone(), topic);
+        }
+        self.topics.get_mut(name).expect("it has just been put in")
+    }
+
+    fn queue(&mut self, name: &TopicName) {
+        if let Some(topic) = self.topics.get_mut(name)
+            && !topic.is_queued
+        {
+            topic.is_queued = true;
+            self.passes.push_back(name.clone());
+        }
+    }
+
+    /// After a topic has changed: tells who came and went, notes when to look at it again, and frees it if it is over.
+    fn settle(&mut self, name: &TopicName, now: Instant) {
+        let Some(topic) = self.topics.get_mut(name) else { return };
+        if let Some(change) = topic.take_change(now) {
+            // Fails if the hub is ending.
+            let _ = self.announcer.send(Announcement { topic: name.clone(), change });
+        }
+        if name.is_shared() {
+            let now = topic.len();
+            self.online.send_if_modified(|online| std::mem::replace(online, now) != now);
+        }
+        if topic.is_over() {
+            self.topics.remove(name);
+            return;
+        }
+        if let Some(at) = topic.deadline()
+            && topic.due.is_none_or(|due| at < due)
+        {
+            topic.due = Some(at);
+            self.due.push(Reverse((at, name.clone())));
+        }
+    }
+}
+
+impl<M> State<M> {
+    /// Ends all that there is.
+    pub(crate) fn close(&mut self) {
+        for (name, mut topic) in self.topics.drain() {
+            topic.close();
+            if name.is_shared() {
+                self.online.send_replace(0);
+            }
+        }
+        for inbox in self.users.clients() {
+            inbox.close();
+        }
+    }
+}
+
+/// The next of a sequence of numbers that nobody guesses to repeat: splitmix64.
+fn mix(last: u64) -> u64 {
+    let mut number = last.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    number = (number ^ (number >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    number ^ (number >> 31)
+}

@@ -1,0 +1,62 @@
+//! How much of a log something holds for: its newest messages, by count, bytes and age.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// The offsets from a tail up to the log's head that are within three limits.
+#[derive(Debug)]
+pub(crate) struct Window {
+    max_messages: usize,
+    max_bytes: usize,
+    max_age: Option<Duration>,
+    /// The offset of the oldest message within. It only grows.
+    tail: u64,
+    count: usize,
+    /// Wide, as one message may weigh as much as there is.
+    bytes: u128,
+}
+
+impl Window {
+    /// Nothing is within if there may be no message at all; else the newest is, whatever it weighs, until it is too old.
+    pub(crate) fn new(max_messages: usize, max_bytes: usize, max_age: Option<Duration>) -> Self {
+        Self { max_messages, max_bytes, max_age, tail: 1, count: 0, bytes: 0 }
+    }
+
+    pub(crate) fn tail(&self) -> u64 {
+        self.tail
+    }
+
+    pub(crate) fn max_age(&self) -> Option<Duration> {
+        self.max_age
+    }
+
+    /// One more message is in the log.
+    pub(crate) fn push(&mut self, weight: usize) {
+        self.count += 1;
+        self.bytes += weight as u128;
+    }
+
+    /// Moves the tail on until count and bytes are within their limits.
+    pub(crate) fn shrink(&mut self, weight: impl Fn(u64) -> usize) {
+        while self.count > self.max_messages || (self.count > 1 && self.bytes > self.max_bytes as u128) {
+            self.pass(weight(self.tail));
+        }
+    }
+
+    /// Moves the tail on until the oldest message is not too old.
+    pub(crate) fn expire(&mut self, now: Instant, entry: impl Fn(u64) -> Option<(usize, Instant)>) {
+        let Some(max_age) = self.max_age else { return };
+        while let Some((weight, at)) = entry(self.tail)
+            && now.saturating_duration_since(at) >= max_age
+        {
+            self.pass(weight);
+        }
+    }
+
+    fn pass(&mut self, weight: usize) {
+        self.tail += 1;
+        self.count -= 1;
+        self.bytes -= weight as u128;
+    }
+}
