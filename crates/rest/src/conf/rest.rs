@@ -52,6 +52,10 @@ pub struct RestConf {
     pub cert_file: Option<PathBuf>,
     /// The file with the certificate's private key, PEM. Default none.
     pub key_file: Option<PathBuf>,
+    /// How often these two files are looked at; 0 is never. Default 30 s. New connections have what is new in them; what
+    /// cannot be used is logged, and the old certificate kept.
+    #[serde(with = "duration")]
+    pub cert_reload_interval: Duration,
     /// Whether bodies would be logged. Without effect, so that files of go-zero load: a body may be secret. Default no.
     pub verbose: bool,
     /// How many requests of one route are worked on at a time; 0 is no limit. Default 10000. One more is answered 503.
@@ -157,6 +161,7 @@ impl Default for RestConf {
             port: 8888,
             cert_file: None,
             key_file: None,
+            cert_reload_interval: Duration::from_secs(30),
             verbose: false,
             max_conns: 10_000,
             max_server_conns: 0,

@@ -18,12 +18,12 @@ use std::time::Duration;
 
 use tokio::net::{TcpListener, lookup_host};
 use tokio::time::Instant;
-use tokio_rustls::TlsAcceptor;
 
 pub(crate) use self::socket::{Socket, Stream};
 
 use self::dev::DevServer;
 pub(crate) use self::signals::Signals;
+use self::tls::Tls;
 use crate::RestConf;
 use crate::conf::DevServerConf;
 use crate::error::ServeError;
@@ -111,7 +111,7 @@ pub(crate) struct Listening {
     service: EngineService,
     listener: TcpListener,
     addr: SocketAddr,
-    tls: Option<TlsAcceptor>,
+    tls: Option<Tls>,
     dev: Option<DevServer>,
 }
 
@@ -129,7 +129,7 @@ impl Listening {
         if conf.dev_server != DevServerConf::default() && !conf.dev_server.enabled {
             tracing::warn!("there is no development server, as DevServer.Enabled is not true");
         }
-        let tls = tls::acceptor(&conf)?;
+        let tls = Tls::new(&conf)?;
         let dev = DevServer::bind(&conf, &service).await?;
         Ok(Self { conf: Arc::new(conf), service, listener, addr, tls, dev })
     }
@@ -140,6 +140,12 @@ impl Listening {
         let _abort = lifecycle.abort_on_drop();
         let Self { conf, service, listener, tls, dev, .. } = self;
         service.run_background();
+        if let Some(tls) = &tls
+            && !conf.cert_reload_interval.is_zero()
+        {
+            lifecycle.spawn(tls.watch(conf.cert_reload_interval, lifecycle.stopping()));
+        }
+        let tls = tls.map(|tls| tls.acceptor);
         let dev_lifecycle = dev.as_ref().map(|dev| dev.lifecycle().clone());
         let _abort_dev = dev_lifecycle.as_ref().map(Lifecycle::abort_on_drop);
         let dev = async {

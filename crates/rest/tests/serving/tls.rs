@@ -1,6 +1,8 @@
 use std::fs;
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use rest::{Engine, RestConf, Route};
@@ -13,6 +15,7 @@ use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
 use super::http2;
 use crate::support::client::Client;
+use crate::support::log::Log;
 use crate::support::{Running, conf, within};
 
 /// A certificate for `localhost` on disk, in a directory of the test's own.
@@ -25,12 +28,19 @@ impl Files {
     fn new(test: &str) -> Self {
         let dir = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(test);
         fs::create_dir_all(&dir).unwrap();
+        fs::write(dir.join("empty.pem"), "").unwrap();
+        let mut files = Self { dir, cert: CertificateDer::from(Vec::new()) };
+        files.renew();
+        files
+    }
+
+    /// Replaces the certificate and its key.
+    fn renew(&mut self) {
         let CertifiedKey { cert, signing_key } =
             generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-        fs::write(dir.join("cert.pem"), cert.pem()).unwrap();
-        fs::write(dir.join("key.pem"), signing_key.serialize_pem()).unwrap();
-        fs::write(dir.join("empty.pem"), "").unwrap();
-        Self { dir, cert: cert.der().clone() }
+        fs::write(self.dir.join("cert.pem"), cert.pem()).unwrap();
+        fs::write(self.dir.join("key.pem"), signing_key.serialize_pem()).unwrap();
+        self.cert = cert.der().clone();
     }
 
     /// A config with these files of the directory.
@@ -47,6 +57,10 @@ impl Files {
 
     /// Connects as a client that trusts the certificate and wants one of these protocols.
     async fn connect(&self, running: &Running, alpn: &[&str]) -> TlsStream<TcpStream> {
+        self.try_connect(running, alpn).await.unwrap()
+    }
+
+    async fn try_connect(&self, running: &Running, alpn: &[&str]) -> io::Result<TlsStream<TcpStream>> {
         let mut roots = RootCertStore::empty();
         roots.add(self.cert.clone()).unwrap();
         let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
@@ -55,7 +69,7 @@ impl Files {
         config.alpn_protocols = alpn.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
         let tcp = TcpStream::connect(running.addr).await.unwrap();
         let handshake = TlsConnector::from(Arc::new(config)).connect("localhost".try_into().unwrap(), tcp);
-        within("the handshake", handshake).await.unwrap()
+        within("the handshake", handshake).await
     }
 }
 
@@ -132,4 +146,48 @@ async fn a_server_with_tls_says_https() {
     let server = engine(files.conf(Some("cert.pem"), Some("key.pem"))).bind().await.unwrap();
 
     assert_eq!(server.url(), format!("https://localhost:{}", server.addr().port()));
+}
+
+/// An engine that looks at its files all the time.
+async fn watching(files: &Files) -> Running {
+    let cert_reload_interval = Duration::from_millis(5);
+    let conf = files.conf(Some("cert.pem"), Some("key.pem"));
+    Running::start(engine(RestConf { cert_reload_interval, ..conf })).await
+}
+
+#[tokio::test]
+async fn a_new_certificate_is_taken_for_new_connections() {
+    let mut files = Files::new("a_new_certificate_is_taken_for_new_connections");
+    let running = watching(&files).await;
+    let mut old = Client::new(files.connect(&running, &[]).await);
+
+    files.renew();
+
+    within("the new certificate is there", async {
+        while files.try_connect(&running, &[]).await.is_err() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    assert_eq!(old.get("/").await.body, "Hello!", "what is open stays open");
+}
+
+#[tokio::test]
+async fn a_new_certificate_that_is_broken_is_told_and_the_old_one_kept() {
+    let (log, _guard) = Log::capture();
+    let files = Files::new("a_new_certificate_that_is_broken_is_told_and_the_old_one_kept");
+    let running = watching(&files).await;
+    assert_eq!(Client::new(files.connect(&running, &[]).await).get("/").await.body, "Hello!");
+
+    fs::write(files.dir.join("cert.pem"), "-----BEGIN CERTIFICATE-----\nbroken").unwrap();
+
+    within("it is told", async {
+        while !log.text().contains("the old certificate is kept, as the new one cannot be used: CertFile: ") {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    assert_eq!(Client::new(files.connect(&running, &[]).await).get("/").await.body, "Hello!");
+    running.stop().await;
+    assert_eq!(log.text().matches("the old certificate is kept").count(), 1, "{}", log.text());
 }
