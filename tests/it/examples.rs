@@ -1,10 +1,14 @@
 //! The smaller examples do what their head comments say. The chat has modules of its own.
 
+use std::process::Stdio;
+
 use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::client::Client;
-use crate::program::{Program, command};
+use crate::deadline::within;
+use crate::program::{Program, command, output};
 use crate::raw;
 
 #[tokio::test]
@@ -64,6 +68,36 @@ async fn ws_echo_takes_messages_up_to_its_limit() {
     assert_eq!(ann.hears().await, "12345");
     ann.say("123456").await;
     assert_eq!(ann.is_closed().await, (1009, "message is larger than 5 bytes".to_owned()));
+}
+
+#[tokio::test]
+async fn ws_client_sends_what_is_typed_and_prints_what_comes() {
+    let echo = Program::start(&mut command("ws-echo")).await;
+    let mut client = command("ws-client");
+    client.arg(echo.ws_url("/echo")).stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
+    let mut client = client.spawn().expect("the program can be run");
+    let mut typed = client.stdin.take().expect("it is piped");
+    let mut printed = BufReader::new(client.stdout.take().expect("it is piped")).lines();
+    for line in ["Hello!", "", "Änne \u{1f600}"] {
+        typed.write_all(format!("{line}\n").as_bytes()).await.expect("it reads");
+        let echoed = within("the echo", printed.next_line()).await.expect("it prints text");
+        assert_eq!(echoed.as_deref(), Some(line));
+    }
+    drop(typed);
+    assert!(within("its end", client.wait()).await.expect("it is our child").success());
+}
+
+#[tokio::test]
+async fn ws_client_says_why_it_cannot_connect() {
+    let echo = Program::start(&mut command("ws-echo")).await;
+    for (url, why) in [
+        (echo.ws_url("/elsewhere"), "the server refused with 404 Not Found"),
+        ("http://localhost/".to_owned(), "the scheme must be ws or wss"),
+    ] {
+        let ended = output(command("ws-client").arg(&url)).await;
+        let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+        assert!(!ended.status.success() && said.contains(why), "{url}: {said}");
+    }
 }
 
 #[cfg(unix)]

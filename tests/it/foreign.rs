@@ -1,4 +1,4 @@
-//! WebSocket clients of other languages, `tests/foreign/client.cjs` and `client.py`, as children that a test works.
+//! WebSocket clients and servers of other languages, `tests/foreign/client.*` and `server.*`, as children that a test works.
 //!
 //! `cargo xtask test` sets them up and says where they are. Where they are not, a test does without and a line says so.
 
@@ -27,7 +27,7 @@ impl Foreigner {
     pub(crate) async fn connect_all(url: &str) -> Vec<Self> {
         let mut all = Vec::new();
         for kind in &*KINDS {
-            all.push(Self::connect(kind.name, kind.command().arg(url)).await);
+            all.push(Self::connect(kind.name, kind.command("client").arg(url)).await);
         }
         all
     }
@@ -74,19 +74,57 @@ impl Foreigner {
     }
 }
 
-/// A kind of client that this machine has.
+/// A server in a process of its own, killed on drop.
+pub(crate) struct ForeignServer {
+    pub(crate) name: &'static str,
+    pub(crate) url: String,
+    events: Lines<BufReader<ChildStdout>>,
+    _child: Child,
+}
+
+impl ForeignServer {
+    /// Starts one of each kind that this machine has; the head comments list the ways to compress.
+    pub(crate) async fn start_all(compression: &str) -> Vec<Self> {
+        let mut all = Vec::new();
+        for kind in &*KINDS {
+            all.push(Self::start(kind.name, kind.command("server").arg(compression)).await);
+        }
+        all
+    }
+
+    async fn start(name: &'static str, command: &mut Command) -> Self {
+        let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true).spawn();
+        let mut child = child.unwrap_or_else(|e| panic!("{name} cannot be run: {e}"));
+        let events = BufReader::new(child.stdout.take().expect("it is piped")).lines();
+        let mut this = Self { name, url: String::new(), events, _child: child };
+        let event = this.event().await;
+        let port = event.strip_prefix("listening ").unwrap_or_else(|| panic!("{name} says {event:?}"));
+        this.url = format!("ws://127.0.0.1:{port}");
+        this
+    }
+
+    /// The next event; the server's head comment lists them.
+    pub(crate) async fn event(&mut self) -> String {
+        let line = within(&format!("an event of {}", self.name), self.events.next_line()).await;
+        line.expect("events are text").unwrap_or_else(|| panic!("{} has ended", self.name))
+    }
+}
+
+/// A kind of client and server that this machine has.
 struct Kind {
     name: &'static str,
     interpreter: OsString,
-    script: &'static str,
+    /// The extension of its scripts.
+    extension: &'static str,
     /// Where the packages are, if the interpreter does not know.
     packages: Option<OsString>,
 }
 
 impl Kind {
-    fn command(&self) -> Command {
+    fn command(&self, script: &str) -> Command {
         let mut command = Command::new(&self.interpreter);
-        command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("foreign").join(self.script));
+        let script = Path::new(script).with_extension(self.extension);
+        command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("foreign").join(script));
         if let Some(packages) = &self.packages {
             command.env("NODE_PATH", packages);
         }
@@ -99,13 +137,13 @@ static KINDS: LazyLock<Vec<Kind>> = LazyLock::new(|| {
     let node = told("npm's ws", "ZEROXIDE_NODE_MODULES").map(|modules| Kind {
         name: "npm's ws",
         interpreter: "node".into(),
-        script: "client.cjs",
+        extension: "cjs",
         packages: Some(modules),
     });
     let python = told("Python's websockets", "ZEROXIDE_PYTHON").map(|python| Kind {
         name: "Python's websockets",
         interpreter: python,
-        script: "client.py",
+        extension: "py",
         packages: None,
     });
     node.into_iter().chain(python).collect()

@@ -8,6 +8,7 @@ mod house;
 
 mod chat;
 mod foreign_members;
+mod foreign_servers;
 mod slow;
 #[cfg(unix)]
 mod stop;

@@ -157,7 +157,17 @@ fn gathered(stream: impl AsyncRead + Send + Unpin + 'static) -> watch::Receiver<
 /// Built once for all tests.
 static EXAMPLES: LazyLock<HashMap<String, PathBuf>> = LazyLock::new(|| {
     let build = std::process::Command::new(env!("CARGO"))
-        .args(["build", "--package", "chat", "--package", "hello", "--package", "ws-echo"])
+        .args([
+            "build",
+            "--package",
+            "chat",
+            "--package",
+            "hello",
+            "--package",
+            "ws-echo",
+            "--package",
+            "ws-client",
+        ])
         .args(["--message-format", "json-render-diagnostics"])
         .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
         .stderr(Stdio::inherit())

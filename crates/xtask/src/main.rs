@@ -13,7 +13,7 @@ use std::env;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use conformance::Selection;
+use conformance::{Role, Selection};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
@@ -23,7 +23,7 @@ fn main() -> ExitCode {
             Ok(())
         }
         Ok(Chore::Test { skipped }) => test::run(&skipped),
-        Ok(Chore::Conformance { cases, limit }) => conformance::run(&cases, limit),
+        Ok(Chore::Conformance { role, cases, limit }) => conformance::run(role, &cases, limit),
         Err(mistake) => {
             eprintln!("{mistake}\n\n{}", usage());
             return ExitCode::from(2);
@@ -41,7 +41,7 @@ fn main() -> ExitCode {
 enum Chore {
     Usage,
     Test { skipped: Vec<String> },
-    Conformance { cases: Selection, limit: Duration },
+    Conformance { role: Role, cases: Selection, limit: Duration },
 }
 
 impl Chore {
@@ -81,9 +81,10 @@ impl Chore {
 
     fn parse_conformance(arguments: &[&str]) -> Result<Self, String> {
         let mut arguments = arguments.iter();
-        let (mut cases, mut minutes) = ("core", conformance::MINUTES);
+        let (mut role, mut cases, mut minutes) = (Role::Server, "core", conformance::MINUTES);
         while let Some(&argument) = arguments.next() {
             match argument {
+                "--client" => role = Role::Client,
                 "--cases" => cases = arguments.next().ok_or("`--cases` needs a list of cases")?,
                 "--minutes" => {
                     let number = arguments.next().and_then(|number| number.parse::<u32>().ok());
@@ -92,7 +93,8 @@ impl Chore {
                 other => return Err(format!("`conformance` does not know `{other}`")),
             }
         }
-        Ok(Self::Conformance { cases: Selection::parse(cases)?, limit: Duration::from_secs(minutes * 60) })
+        let cases = Selection::parse(cases)?;
+        Ok(Self::Conformance { role, cases, limit: Duration::from_secs(minutes * 60) })
     }
 }
 
@@ -104,8 +106,9 @@ fn usage() -> String {
     format!(
         "usage: cargo xtask <chore>\n\n  \
          test [--skip STEP]...   all that must hold before a change lands, step by step:{steps}\n\n  \
-         conformance [--cases SPEC] [--minutes LIMIT]\n      \
-         the Autobahn testsuite on ws-echo, for at most LIMIT minutes ({minutes}); needs a Python 2.7 with pip\n      \
+         conformance [--client] [--cases SPEC] [--minutes LIMIT]\n      \
+         the Autobahn testsuite on ws-echo, or on ws-client, for at most LIMIT minutes ({minutes}); needs a Python 2.7 \
+         with pip\n      \
          SPEC is a comma list of cases (`6`, `6.4`, `6.4.3`, `12.*.3`) and of sets (core):{sets}"
     )
 }
@@ -140,14 +143,16 @@ mod tests {
 
     #[test]
     fn conformance_runs_the_core_for_an_hour_unless_told_otherwise() {
-        let chore = |cases, minutes: u64| {
+        let chore = |role, cases, minutes: u64| {
             Ok(Chore::Conformance {
+                role,
                 cases: Selection::parse(cases).unwrap(),
                 limit: Duration::from_secs(minutes * 60),
             })
         };
-        assert_eq!(parse("conformance"), chore("core", 60));
-        assert_eq!(parse("conformance --cases 1,6.4 --minutes 5"), chore("1,6.4", 5));
+        assert_eq!(parse("conformance"), chore(Role::Server, "core", 60));
+        assert_eq!(parse("conformance --client"), chore(Role::Client, "core", 60));
+        assert_eq!(parse("conformance --cases 1,6.4 --minutes 5"), chore(Role::Server, "1,6.4", 5));
     }
 
     #[test]

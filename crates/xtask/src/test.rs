@@ -34,7 +34,7 @@ pub(crate) const STEPS: [Step; 7] = [
     },
     Step {
         name: "conformance",
-        purpose: "ws-echo passes Autobahn's quick cases, where there is a Python 2.7",
+        purpose: "ws-echo and ws-client pass Autobahn's quick cases, where there is a Python 2.7",
         run: conformance::quick,
     },
     Step {

@@ -2,14 +2,16 @@
 
 use std::env;
 use std::fs::{self, File};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{self, Path, PathBuf};
-use std::process::Command;
-use std::time::Instant;
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::server;
-use crate::run::{find, finish_until, output, run_until, succeeds};
+use crate::run::{Child, find, finish_until, output, run_until, succeeds};
 
 /// A Python 2.7 with pip and what the suite needs of the standard library, if there is one.
 pub(super) fn python27() -> Option<PathBuf> {
@@ -105,22 +107,62 @@ impl Suite {
         folder: &Path,
         deadline: Instant,
     ) -> Result<(), String> {
-        let spec = json!({
+        let servers = json!([{ "agent": server::NAME, "url": url }]);
+        let mut client = self.wstest("fuzzingclient", ("servers", servers), cases, folder)?;
+        finish_until(&mut client, deadline).map_err(|how| format!("the fuzzing client {how}"))
+    }
+
+    /// Starts the fuzzing server on a free port, and waits until it listens; what it says and reports goes to the folder.
+    pub(super) fn serve(
+        &self,
+        cases: &[String],
+        folder: &Path,
+        deadline: Instant,
+    ) -> Result<FuzzingServer, String> {
+        let failed = |e| format!("cannot start the fuzzing server: {e}");
+        // Free again until it takes it, as it must be told a number. Only another process's new socket could come between.
+        let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+        let address = free.map_err(failed)?;
+        let url = json!(format!("ws://{address}"));
+        let mut command = self.wstest("fuzzingserver", ("url", url), cases, folder)?;
+        // Without its pages, which would take a port too.
+        let child = Child::spawn(command.args(["--webport", "0"]).stdin(Stdio::null())).map_err(failed)?;
+        let mut server = FuzzingServer { child, address };
+        let deadline = deadline.min(Instant::now() + START);
+        while Instant::now() < deadline {
+            server.check()?;
+            if TcpStream::connect(address).is_ok() {
+                return Ok(server);
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+        Err(format!("the fuzzing server does not listen; its log is in {}", folder.display()))
+    }
+
+    /// The suite's program in a mode, with a folder for all that it says and reports.
+    fn wstest(
+        &self,
+        mode: &str,
+        (key, value): (&str, Value),
+        cases: &[String],
+        folder: &Path,
+    ) -> Result<Command, String> {
+        let mut spec = json!({
             "outdir": folder,
-            "servers": [{ "agent": server::NAME, "url": url }],
             "cases": cases,
             "exclude-cases": [],
             "exclude-agent-cases": {},
         });
+        spec[key] = value;
         let failed = |e| format!("cannot write to {}: {e}", folder.display());
         fs::create_dir_all(folder).map_err(failed)?;
-        fs::write(folder.join("fuzzingclient.json"), spec.to_string()).map_err(failed)?;
+        fs::write(folder.join("spec.json"), spec.to_string()).map_err(failed)?;
         let log = File::create(folder.join("wstest.log")).map_err(failed)?;
         let mut wstest = clean(&self.python);
-        wstest.args(["-c", WSTEST, "--mode", "fuzzingclient", "--spec", "fuzzingclient.json"]);
-        let mut client = self.leashed(wstest.current_dir(folder));
-        client.stderr(log.try_clone().map_err(failed)?).stdout(log);
-        finish_until(&mut client, deadline).map_err(|how| format!("the fuzzing client {how}"))
+        wstest.args(["-c", WSTEST, "--mode", mode, "--spec", "spec.json"]);
+        let mut leashed = self.leashed(wstest.current_dir(folder));
+        leashed.stderr(log.try_clone().map_err(failed)?).stdout(log);
+        Ok(leashed)
     }
 
     /// A command that is killed when this process ends, in whatever way it does.
@@ -139,6 +181,29 @@ impl Suite {
         leashed
     }
 }
+
+/// The running fuzzing server, ended on drop.
+pub(super) struct FuzzingServer {
+    child: Child,
+    address: SocketAddr,
+}
+
+impl FuzzingServer {
+    pub(super) fn url(&self, visit: &str) -> String {
+        format!("ws://{}/{visit}", self.address)
+    }
+
+    /// Fails once it has ended, which it should not on its own.
+    pub(super) fn check(&mut self) -> Result<(), String> {
+        match self.child.ended() {
+            None => Ok(()),
+            Some(status) => Err(format!("the fuzzing server ended with {status}")),
+        }
+    }
+}
+
+/// From its start until it listens.
+const START: Duration = Duration::from_secs(30);
 
 /// A Python that finds only its own packages.
 fn clean(python: &Path) -> Command {
