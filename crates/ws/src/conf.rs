@@ -95,8 +95,8 @@ pub enum Preset {
 
 /// permessage-deflate, RFC 7692.
 ///
-/// By default a connection holds no memory for it while no compressed message is half received, and what is sent to many is
-/// compressed once.
+/// By default a connection holds no memory for it in between two messages, and what is sent to many is compressed once. Of a
+/// compressed message that is half received it holds what has come in, from 16 KiB on 50 KiB more, and what that has become.
 /// A context takeover, which compresses short messages that resemble each other much better, costs each connection up to
 /// 300 KiB outbound and 50 KiB inbound.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
@@ -119,6 +119,11 @@ pub struct Compression {
     pub server_context_takeover: bool,
     /// Whether what the client sends may. Default: false.
     pub client_context_takeover: bool,
+    /// How many bytes a received message may become for each of its bytes on the wire; the first 16 KiB are free. More closes
+    /// with 1008. Nothing becomes more than 1032 times its length. 0, the default, is no limit but
+    /// [`MaxMessageBytes`](WsConf::max_message_bytes). 0 to 1032.
+    #[serde(with = "range::Integer::<0, 1032>")]
+    pub max_ratio: u16,
 }
 
 /// How a [`Reconnecting`](crate::Reconnecting) client comes back.
@@ -175,6 +180,7 @@ impl Default for Compression {
             window_bits: 15,
             server_context_takeover: false,
             client_context_takeover: false,
+            max_ratio: 0,
         }
     }
 }

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use crate::compression::Agreed;
 use crate::conf::WsConf;
-use crate::inflate::Inflater;
+use crate::inflate::{Inflater, Limits};
 use crate::inspector::{Inspector, Whole};
 use crate::intake::Intake;
 use crate::outbox::Outbox;
@@ -39,7 +39,7 @@ pub(crate) struct Gate {
     verdict: Option<Verdict>,
     whole: Option<Whole>,
     received: u64,
-    /// Bytes that were received and passed, both.
+    /// Bytes that were received, inflated and passed, all three.
     work: u64,
     /// The work and the frames when the turn began.
     turn: (u64, u64),
@@ -48,7 +48,8 @@ pub(crate) struct Gate {
 impl Gate {
     pub(crate) fn new(outbox: Arc<Outbox>, conf: &WsConf, agreed: Option<&Agreed>) -> Self {
         let role = outbox.role();
-        let inflater = agreed.map(|agreed| Inflater::new(agreed.inbound(role), conf.max_message_bytes));
+        let limits = Limits { bytes: conf.max_message_bytes, ratio: conf.compression.max_ratio.into() };
+        let inflater = agreed.map(|agreed| Inflater::new(agreed.inbound(role), limits));
         Self {
             outbox,
             intake: Intake::default(),
@@ -143,10 +144,12 @@ impl AsyncRead for Gate {
             }
             let room = buf.remaining().min(PASS);
             let out = buf.initialize_unfilled_to(room);
+            let before = gate.inspector.inflated();
             let passed = gate.inspector.pass(gate.intake.bytes(), out, Instant::now);
+            let inflated = gate.inspector.inflated() - before;
             gate.intake.advance(passed.read);
             gate.verdict = passed.verdict;
-            gate.work += passed.written as u64;
+            gate.work += passed.written as u64 + inflated;
             buf.advance(passed.written);
             if passed.written > 0 {
                 return Poll::Ready(Ok(()));
@@ -155,7 +158,8 @@ impl AsyncRead for Gate {
             if gate.whole.is_some() {
                 return Poll::Pending; // the reader, which polls, takes it
             }
-            if passed.read == 0 && !gate.intake.is_empty() && passed.verdict.is_none() {
+            let is_stuck = passed.read == 0 && inflated == 0 && !gate.intake.is_empty();
+            if is_stuck && passed.verdict.is_none() {
                 return Poll::Ready(Err(io::Error::other("no room for a frame's head")));
             }
         }

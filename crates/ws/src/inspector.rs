@@ -1,5 +1,6 @@
 //! Which frames of a peer get through to tungstenite, and in which slices. Plain data and slices of bytes: no socket, no
-//! clock, no waiting. `payload.rs` has what happens behind a head.
+//! clock, no waiting. `payload.rs` has what happens behind a head, and `inflated.rs` where that is
+//! compressed.
 
 use tokio::time::Instant;
 
@@ -11,10 +12,16 @@ use crate::role::Role;
 use crate::verdict::Verdict;
 
 mod payload;
+mod inflated;
+
+use inflated::Inflated;
 
 /// A frame up to this length goes on as it is, its head before its payload is there; tungstenite makes room for that
 /// much, which its read buffer has anyway. Less than what the gate passes at once.
 const DIRECT: u16 = 512;
+
+/// How many frames are judged in one pass: more than there is room for, where they are passed on.
+const FRAMES: u64 = 128;
 
 /// How many bytes of a message count as progress, so that the time it may take begins anew.
 const PROGRESS: u64 = 64 * 1024;
@@ -25,9 +32,9 @@ const PROGRESS: u64 = 64 * 1024;
 /// behind it is passed on. What was before it is.
 ///
 /// A longer frame is passed on in slices of what has come in, each as a fragment of its own: tungstenite makes room for
-/// what a head announces, and must not believe one that announces more than there is. A compressed message is inflated on
-/// the way, and passed on in such slices too. Where a longer message is there whole, and has one frame, slices would only cost
-/// time: it is taken out and goes past tungstenite.
+/// what a head announces, and must not believe one that announces more than there is. Where a longer message is there whole, and
+/// has one frame, slices would only cost time: it is taken out and goes past tungstenite. So does a compressed message, which is
+/// put together here, as its memory must be bounded by what it may become and not by twice that.
 #[derive(Debug)]
 pub(crate) struct Inspector {
     /// Ours, which says whether the peer must mask or must not.
@@ -37,10 +44,12 @@ pub(crate) struct Inspector {
     allowance: Allowance,
     /// Where compression was agreed on.
     inflater: Option<Box<Inflater>>,
-    /// In a compressed message, the opcode of its next slice.
-    compressed: Option<u8>,
-    /// Whether there is more to pass without any more input.
+    /// The compressed message that is not at its end.
+    message: Option<Inflated>,
+    /// Whether there is more to do without any more input.
     has_more: bool,
+    /// How many bytes have been inflated.
+    inflated: u64,
     /// How much room this pass began with.
     room: usize,
     /// A message that goes past tungstenite.
@@ -102,8 +111,9 @@ impl Inspector {
             max_fragments: conf.max_fragments,
             allowance: Allowance::new(conf.max_overhead_frames, now),
             inflater: inflater.map(Box::new),
-            compressed: None,
+            message: None,
             has_more: false,
+            inflated: 0,
             room: 0,
             whole: None,
             stage: Stage::Head,
@@ -117,7 +127,8 @@ impl Inspector {
 
     /// Passes bytes from `input` to `out`, up to the first offence.
     ///
-    /// It goes on until one of both is used up. A frame's head needs 14 bytes of room, so that some of it may be left over.
+    /// It goes on until one of both is used up, or it has done enough for once. A frame's head needs 14 bytes of room, so that
+    /// some of it may be left over.
     pub(crate) fn pass(&mut self, input: &[u8], out: &mut [u8], clock: impl Fn() -> Instant) -> Passed {
         let (all, room) = (input.len(), out.len());
         self.room = room;
@@ -131,7 +142,7 @@ impl Inspector {
         self.whole.take()
     }
 
-    /// Whether the last pass ended for want of room, with something to pass that is not in the input any more.
+    /// Whether the last pass ended with something to do though there may be nothing in the input any more.
     pub(crate) fn has_more(&self) -> bool {
         self.has_more
     }
@@ -140,6 +151,11 @@ impl Inspector {
     pub(crate) fn unfinished(&self) -> Option<u64> {
         let is_between = matches!(self.stage, Stage::Head) && self.head.is_empty() && self.open.is_none();
         (!is_between && !matches!(self.stage, Stage::Closed)).then_some(self.progress)
+    }
+
+    /// How many bytes have been inflated.
+    pub(crate) fn inflated(&self) -> u64 {
+        self.inflated
     }
 
     /// How many frames have been passed.
@@ -153,7 +169,8 @@ impl Inspector {
         out: &mut &mut [u8],
         clock: impl Fn() -> Instant,
     ) -> Result<(), Verdict> {
-        loop {
+        let last = self.frames + FRAMES;
+        while self.frames < last {
             let goes_on = match self.stage {
                 Stage::Head => self.pass_head(input, out, &clock)?,
                 Stage::Direct { left } => self.pass_direct(left, input, out),
@@ -165,9 +182,10 @@ impl Inspector {
                 }
             };
             if !goes_on {
-                return Ok(());
+                break;
             }
         }
+        Ok(())
     }
 
     /// Reads a head, judges it, and passes it on. `false` where it needs more input or room.
@@ -191,7 +209,7 @@ impl Inspector {
         let left = self.head.length();
         self.count(left, clock)?;
         self.stage = if self.is_compressed() {
-            self.compressed.get_or_insert(self.head.opcode());
+            self.message.get_or_insert_with(|| Inflated::new(self.head.opcode() == TEXT));
             Stage::Inflated { left, mask: self.head.mask() }
         } else if let Some(len) = u16::try_from(left).ok().filter(|len| *len <= DIRECT) {
             payload::put_head(out, self.head.first(), len, self.head.mask());
@@ -230,7 +248,7 @@ impl Inspector {
 
     /// Whether the frame whose head is there is one of a compressed message.
     fn is_compressed(&self) -> bool {
-        !self.head.is_control() && (self.compressed.is_some() || self.head.first() & RSV1 != 0)
+        !self.head.is_control() && (self.message.is_some() || self.head.first() & RSV1 != 0)
     }
 
     /// Judges the length's form, and the size of the message so far.

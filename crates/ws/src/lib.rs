@@ -38,7 +38,8 @@
 //! - **Closing.** However a handler ends (returns, fails, panics, or the server stops), the peer is told by a code and a
 //!   reason, see [`Error::close_frame`].
 //! - **Memory.** An idle connection holds less than 4 KiB of heap here, beside its task; a message at most twice what
-//!   has come in of it, whatever it announces; nothing is kept after a burst. A [`Prepared`] message is made once, however many receive it.
+//!   has come in of it, whatever it announces; a compressed one no more than the limit and 64 KiB, whatever it becomes;
+//!   nothing is kept after a burst. A [`Prepared`] message is made once, however many receive it.
 
 mod route;
 mod upgrader;

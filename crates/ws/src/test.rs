@@ -26,7 +26,7 @@ mod peer;
 
 use std::sync::Arc;
 
-use tokio::io::duplex;
+use tokio::io::{AsyncRead, AsyncWrite, duplex};
 
 use crate::compression::{Agreed, offer};
 use crate::conf::WsConf;
@@ -47,6 +47,21 @@ pub async fn pair(client: WsConf, server: WsConf) -> (WebSocket, WebSocket) {
         WebSocket::open(near, Role::Client, Arc::new(client), agreed.as_ref(), None).await,
         WebSocket::open(far, Role::Server, Arc::new(server), agreed.as_ref(), None).await,
     )
+}
+
+/// Makes a server's socket of a connection whose handshake is done, in which the client has offered these extensions, such
+/// as `permessage-deflate`. The config's compression decides what is taken.
+///
+/// The client that a test plays must then know what was agreed on; with a default config and that offer it is that neither
+/// end takes a context over.
+pub async fn offered(
+    io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    conf: WsConf,
+    offer: &str,
+) -> WebSocket {
+    let offers = parse(offer).filter(|_| conf.compression.enabled);
+    let agreed = offers.and_then(|offers| Agreed::first(&offers, &conf.compression));
+    WebSocket::open(io, Role::Server, Arc::new(conf), agreed.as_ref(), None).await
 }
 
 /// What the two would agree on.

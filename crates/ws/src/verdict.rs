@@ -11,6 +11,8 @@ pub(crate) enum Verdict {
     TooBig(usize),
     /// Compressed data that is none: 1007.
     Deflate,
+    /// A compressed text that is not UTF-8: 1007.
+    Utf8,
 }
 
 impl From<Verdict> for Error {
@@ -20,6 +22,7 @@ impl From<Verdict> for Error {
             Verdict::Flood(reason) => Kind::Flood(reason).into(),
             Verdict::TooBig(limit) => Kind::TooBig(limit).into(),
             Verdict::Deflate => Kind::Deflate.into(),
+            Verdict::Utf8 => Kind::Utf8.into(),
         }
     }
 }

@@ -5,14 +5,16 @@
 use std::alloc::System;
 use std::io;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
 use bytes::{Buf, Bytes};
+use flate2::{Compress, Compression as Level, FlushCompress};
 use futures_util::FutureExt;
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use ws::{WebSocket, WsConf};
+use ws::{Error, Message, WebSocket, WsConf};
 
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
@@ -21,17 +23,25 @@ const MIB: usize = 1 << 20;
 
 /// A socket whose client has said so much, and which holds no memory of its own.
 #[derive(Clone, Default)]
-struct Wire(Arc<Mutex<Bytes>>);
+struct Wire {
+    said: Arc<Mutex<Bytes>>,
+    /// Whether the client reads nothing.
+    is_stuck: Arc<AtomicBool>,
+}
 
 impl Wire {
     fn say(&self, bytes: &Bytes) {
-        *self.0.lock().expect("no panic") = bytes.clone();
+        *self.said.lock().expect("no panic") = bytes.clone();
+    }
+
+    fn is_read(&self) -> bool {
+        self.said.lock().expect("no panic").is_empty()
     }
 }
 
 impl AsyncRead for Wire {
     fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let mut said = self.0.lock().expect("no panic");
+        let mut said = self.said.lock().expect("no panic");
         if said.is_empty() {
             return Poll::Pending;
         }
@@ -44,6 +54,9 @@ impl AsyncRead for Wire {
 
 impl AsyncWrite for Wire {
     fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        if self.is_stuck.load(Ordering::Relaxed) {
+            return Poll::Pending;
+        }
         Poll::Ready(Ok(bytes.len()))
     }
 
@@ -62,8 +75,18 @@ fn held() -> usize {
 }
 
 fn head(first: u8, len: usize) -> Vec<u8> {
-    let mut head = vec![first, 0x80 | 127];
-    head.extend((len as u64).to_be_bytes());
+    let mut head = vec![first];
+    match (u8::try_from(len), u16::try_from(len)) {
+        (Ok(len @ ..=125), _) => head.push(0x80 | len),
+        (_, Ok(len)) => {
+            head.push(0x80 | 126);
+            head.extend(len.to_be_bytes());
+        }
+        _ => {
+            head.push(0x80 | 127);
+            head.extend((len as u64).to_be_bytes());
+        }
+    }
     head.extend([0; 4]);
     head
 }
@@ -73,59 +96,217 @@ fn wait(socket: &mut WebSocket) {
     assert!(socket.recv().now_or_never().is_none());
 }
 
+fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
+    [&head(first, payload.len()), payload].concat()
+}
+
+/// Deflates, as a client with a context of its own for each message.
+fn deflate(payload: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(payload.len() + payload.len() / 8 + 100);
+    let mut deflate = Compress::new(Level::fast(), false);
+    deflate.compress_vec(payload, &mut out, FlushCompress::Sync).unwrap();
+    out.truncate(out.len() - 4);
+    out
+}
+
+/// What cannot be made shorter.
+fn noise(len: usize) -> Vec<u8> {
+    let mut state = 1u32;
+    let mut next = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        state.to_be_bytes()[0]
+    };
+    (0..len).map(|_| next()).collect()
+}
+
+/// Opens a socket, with compression or without, and polls it once.
+async fn open(wire: &Wire, compressed: bool) -> WebSocket {
+    let conf = WsConf { max_message_bytes: MIB, max_fragments: MIB, ..WsConf::default() };
+    let offer = if compressed { "permessage-deflate" } else { "none" };
+    let mut socket = ws::test::offered(wire.clone(), conf, offer).await;
+    wait(&mut socket);
+    socket
+}
+
+/// Polls until all was read, and finds nothing complete.
+fn read(wire: &Wire, socket: &mut WebSocket) {
+    while !wire.is_read() {
+        wait(socket);
+    }
+    for _ in 0..100 {
+        wait(socket); // it may end a turn with something left
+    }
+}
+
+/// The greatest of what is held while a message comes in, which is polled for again and again, and the message.
+async fn peak(socket: &mut WebSocket) -> (usize, Result<Option<Message>, Error>) {
+    let mut peak = 0;
+    let received = std::future::poll_fn(|cx| {
+        let polled = std::pin::pin!(socket.recv()).poll(cx);
+        peak = peak.max(held());
+        polled
+    });
+    let received = received.await;
+    (peak, received)
+}
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
-    let conf = WsConf { max_message_bytes: MIB, ..WsConf::default() };
-    let long = Bytes::from([head(0x82, MIB), vec![7; MIB]].concat());
-    let pieces = Bytes::from([head(0x82, MIB), vec![7; 100_000]].concat());
-    let short = Bytes::from_static(b"\x81\x85\0\0\0\0hello");
     let wire = Wire::default();
-    let open = || WebSocket::from_raw(wire.clone(), conf.clone());
-    wait(&mut open().await); // the thread gets its buffer, and the runtime its own
+    for compressed in [false, true] {
+        idle_and_after_bursts(&wire, compressed).await;
+        in_a_message(&wire, compressed).await;
+        behind(&wire, compressed).await;
+        in_fragments(&wire, compressed).await;
+    }
+    in_a_compressed_message(&wire).await;
+    of_a_bomb(&wire).await;
+    of_pings(&wire).await;
+}
 
-    // idle: less than 4 KiB
+/// Idle: less than 4 KiB. After messages of 1 MiB: no more than 1.2 times that.
+async fn idle_and_after_bursts(wire: &Wire, compressed: bool) {
+    let noise = noise(MIB);
+    let plain = frame(0x82, &noise);
+    let long = if compressed { frame(0xc2, &deflate(&vec![7; MIB])) } else { plain.clone() };
+    let short: &[u8] =
+        if compressed { b"\xc1\x87\0\0\0\0\xf2\x48\xcd\xc9\xc9\x07\x00" } else { b"\x81\x85\0\0\0\0hello" };
+    let bursts = [&long, &plain, &long].map(|wire| Bytes::from(wire.clone()));
+    let short = Bytes::copy_from_slice(short);
+    // The thread gets its buffers and its compressors, and the runtime its own.
+    let mut first = open(wire, compressed).await;
+    for said in bursts.iter().chain([&short]) {
+        wire.say(said);
+        let message = first.recv().await.unwrap().unwrap();
+        first.send(message).await.unwrap();
+        wait(&mut first);
+    }
+    drop(first);
+
     let before = held();
-    let mut socket = open().await;
-    wait(&mut socket);
+    let mut socket = open(wire, compressed).await;
     let idle = held() - before;
-    assert!(idle <= 4096, "{idle} bytes for an idle connection");
-
-    // after bursts: no more than before
-    for _ in 0..3 {
-        wire.say(&long);
+    assert!(idle <= 4096, "{idle} bytes for an idle connection, compression {compressed}");
+    for burst in &bursts {
+        wire.say(burst);
         let message = socket.recv().await.unwrap().unwrap();
         assert_eq!(message.len(), MIB);
-        let peak = held() - before;
-        assert!(peak <= 2 * MIB + idle, "{peak} bytes for a message of 1 MiB");
         socket.send(message).await.unwrap();
         wait(&mut socket);
         wire.say(&short);
         assert_eq!(socket.recv().await.unwrap().unwrap().len(), 5);
         wait(&mut socket);
         let after = held() - before;
-        assert!(after * 5 <= idle * 6, "{after} bytes after a burst, {idle} before");
+        assert!(
+            after * 5 <= idle * 6,
+            "{after} bytes after a burst, {idle} before, compression {compressed}"
+        );
     }
+    println!(
+        "compression {compressed}: {idle} bytes of heap for an idle connection, {} after bursts",
+        held() - before
+    );
+}
 
-    // in a message: what has come in of it, not what it announces
-    for len in [14, 15, 1000, 10_000, 100_000] {
-        wire.say(&pieces.slice(..len));
-        let mut socket = open().await;
-        wait(&mut socket);
-        let more = held() - before - 2 * idle;
+/// In a message: at most twice what has come in of it, not what it announces, and never more than the limit and a piece.
+async fn in_a_message(wire: &Wire, compressed: bool) {
+    let begun = Bytes::from([head(0x82, MIB), vec![7; MIB - 1]].concat());
+    wire.say(&Bytes::new());
+    let before = held();
+    let mut idle = open(wire, compressed).await;
+    let empty = held() - before;
+    for len in [14, 15, 1000, 10_000, 100_000, MIB - 1] {
+        wire.say(&begun.slice(..len));
+        let mut socket = open(wire, compressed).await;
+        read(wire, &mut socket);
+        let more = held() - before - 2 * empty;
         assert!(more <= 2 * len + 128, "{more} bytes more when {len} of a MiB have come in");
     }
+    wait(&mut idle);
+}
 
-    // with messages that nobody has asked for yet: what they take
-    wire.say(&Bytes::from(short.repeat(1000)));
+/// With messages that nobody has asked for yet: what they take.
+async fn behind(wire: &Wire, compressed: bool) {
+    let said = Bytes::from(frame(0x81, b"hello").repeat(1000));
+    wire.say(&Bytes::new());
+    let before = held();
+    let mut socket = open(wire, compressed).await;
+    let idle = held() - before;
+    wire.say(&said);
+    let all = said.len();
     socket.recv().await.unwrap();
     let behind = held() - before;
-    assert!(behind <= idle + 11_000 + 12_000, "{behind} bytes with 11 kB behind");
+    assert!(behind <= idle + 2 * all, "{behind} bytes with {all} behind");
     for _ in 1..1000 {
         socket.recv().await.unwrap();
     }
     wait(&mut socket);
-    wire.say(&Bytes::new());
     let after = held() - before;
     assert!(after * 5 <= idle * 6, "{after} bytes after many messages, {idle} before");
-    println!("{idle} bytes of heap for an idle connection, {after} after bursts: ok");
+}
+
+/// In a message of one-byte fragments: twice its bytes, whatever the fragments took on the wire.
+async fn in_fragments(wire: &Wire, compressed: bool) {
+    const COUNT: usize = 100_000;
+    let fragments = Bytes::from([frame(0x02, b"x"), frame(0, b"x").repeat(COUNT)].concat());
+    wire.say(&Bytes::new());
+    let mut socket = open(wire, compressed).await;
+    let before = held();
+    wire.say(&fragments);
+    read(wire, &mut socket);
+    let more = held() - before;
+    assert!(more <= 2 * COUNT + 4096, "{more} bytes more for {COUNT} fragments of a byte");
+}
+
+/// In a compressed message: what has come in of it, then a stream and what that has made of it.
+async fn in_a_compressed_message(wire: &Wire) {
+    const STREAM: usize = 64 * 1024;
+    let begun = Bytes::from(frame(0xc2, &deflate(&noise(MIB / 2))));
+    wire.say(&Bytes::new());
+    let before = held();
+    let socket = open(wire, true).await;
+    let idle = held() - before;
+    drop(socket);
+    for (len, bound) in
+        [(14, 128), (100, 400), (16_000, 33_000), (20_000, 40_000 + STREAM), (400_000, 800_000 + STREAM)]
+    {
+        wire.say(&begun.slice(..len));
+        let mut socket = open(wire, true).await;
+        read(wire, &mut socket);
+        let more = held() - before - idle;
+        assert!(more <= bound, "{more} bytes more when {len} of a compressed message have come in");
+    }
+}
+
+/// Of a message that becomes as much as it may, or more: the limit and a piece.
+async fn of_a_bomb(wire: &Wire) {
+    const PIECE: usize = 64 * 1024;
+    let fits = Bytes::from(frame(0xc2, &deflate(&vec![0; MIB])));
+    let bomb = Bytes::from(frame(0xc2, &deflate(&vec![0; 4 * MIB])));
+    wire.say(&Bytes::new());
+    for said in [&fits, &bomb] {
+        let before = held();
+        let mut socket = open(wire, true).await;
+        wire.say(said);
+        let (peak, received) = peak(&mut socket).await;
+        let more = peak - before;
+        assert!(more <= MIB + PIECE, "{more} bytes for a limit of 1 MiB");
+        assert_eq!(received.is_ok(), said == &fits);
+        drop(received);
+    }
+}
+
+/// Of pings that are not answered because the client reads nothing: a pong or two.
+async fn of_pings(wire: &Wire) {
+    wire.say(&Bytes::new());
+    let conf = WsConf { max_overhead_frames: MIB, ..WsConf::default() };
+    let mut socket = WebSocket::from_raw(wire.clone(), conf).await;
+    wait(&mut socket);
+    wire.is_stuck.store(true, Ordering::Relaxed);
+    let pings = Bytes::from(frame(0x89, &[b'p'; 100]).repeat(100_000));
+    let before = held();
+    wire.say(&pings);
+    read(wire, &mut socket);
+    let more = held() - before;
+    assert!(more <= 4096, "{more} bytes more for 100,000 pings");
 }

@@ -1,9 +1,8 @@
 //! How a frame's payload gets through, once its head has.
 
 use super::{Inspector, PROGRESS, Stage, Whole};
-use crate::frame::{CONTINUATION, FIN, MAX_HEAD, MAX_SLICE_HEAD, TEXT, write_slice_head};
+use crate::frame::{CONTINUATION, FIN, MAX_SLICE_HEAD, TEXT, write_slice_head};
 use crate::mask;
-use crate::verdict::Verdict;
 
 impl Inspector {
     /// Passes payload as it is.
@@ -64,72 +63,8 @@ impl Inspector {
         self.end_frame();
     }
 
-    /// Inflates what is there of a payload, and passes that as a fragment. `false` where it needs more input or room.
-    pub(super) fn pass_inflated(
-        &mut self,
-        mut left: u64,
-        mut mask: [u8; 4],
-        input: &mut &[u8],
-        out: &mut &mut [u8],
-    ) -> Result<bool, Verdict> {
-        let Some(inflater) = self.inflater.as_mut().filter(|_| out.len() >= MAX_HEAD) else {
-            self.has_more = true;
-            return Ok(false);
-        };
-        let (is_final, available) = (self.head.is_final(), input.len());
-        let end = out.len().min(MAX_SLICE_HEAD + usize::from(u16::MAX));
-        let room = &mut out[MAX_SLICE_HEAD..end];
-        let mut written = 0;
-        let (mut is_frame_end, mut is_message_end) = (false, false);
-        while written < room.len() && !is_frame_end {
-            if left == 0 && is_final {
-                let more = inflater.finish(&mut room[written..])?;
-                written += more;
-                is_message_end = more == 0;
-                is_frame_end = is_message_end;
-                continue;
-            }
-            let mut block = [0; 512];
-            let n = at_most(left, input.len().min(block.len()));
-            block[..n].copy_from_slice(&input[..n]);
-            mask::apply(&mut block[..n], mask);
-            let step = inflater.inflate(&block[..n], &mut room[written..])?;
-            if !step.is_progress {
-                if n > 0 {
-                    return Err(Verdict::Deflate);
-                }
-                is_frame_end = left == 0;
-                break;
-            }
-            written += step.written;
-            *input = &input[step.read..];
-            left -= step.read as u64;
-            mask.rotate_left(step.read % 4);
-        }
-        self.has_more = written == room.len() && !is_frame_end;
-        self.advance(available - input.len());
-        if written > 0 || is_message_end {
-            self.put_inflated(written, is_message_end, out);
-        }
-        self.stage = Stage::Inflated { left, mask };
-        if is_message_end {
-            self.compressed = None;
-        }
-        Ok(is_frame_end && self.end_frame())
-    }
-
-    /// Puts a head before inflated bytes, for which there is room.
-    fn put_inflated(&mut self, len: usize, is_end: bool, out: &mut &mut [u8]) {
-        let opcode = self.compressed.replace(CONTINUATION).unwrap_or(CONTINUATION);
-        let first = if is_end { FIN | opcode } else { opcode };
-        let head_len = u16::try_from(len).expect("it is no more than the room");
-        let end = write_slice_head(out, first, head_len, [0; 4]);
-        out.copy_within(MAX_SLICE_HEAD..MAX_SLICE_HEAD + len, end);
-        *out = &mut std::mem::take(out)[end + len..];
-    }
-
     /// Notes that so many bytes of a payload have passed.
-    fn advance(&mut self, n: usize) {
+    pub(super) fn advance(&mut self, n: usize) {
         self.since_progress += n as u64;
         if self.since_progress >= PROGRESS {
             self.since_progress = 0;
@@ -138,7 +73,7 @@ impl Inspector {
     }
 }
 
-fn at_most(left: u64, n: usize) -> usize {
+pub(super) fn at_most(left: u64, n: usize) -> usize {
     usize::try_from(left).map_or(n, |left| left.min(n))
 }
 

@@ -7,6 +7,7 @@ use crate::compression::Half;
 use crate::conf::Compression;
 use crate::deflate::{Deflater, History};
 use crate::frame::{FIN, MAX_SLICE_HEAD, write_slice_head};
+use crate::inflate::Limits;
 use crate::prepared::Prepared;
 
 /// What a receiver makes of frames, whatever slices they came in.
@@ -17,6 +18,8 @@ enum Item {
     Begin(u8),
     Control(u8, Vec<u8>),
 }
+
+const LIMITS: Limits = Limits { bytes: 1 << 20, ratio: 0 };
 
 fn conf() -> WsConf {
     WsConf { max_message_bytes: 70_000, max_fragments: 8, max_overhead_frames: 16, ..WsConf::default() }
@@ -170,6 +173,7 @@ fn pass_with(
                 passed.extend([0; 4]);
             }
             passed.extend(payload);
+            continue;
         }
         if step.verdict.is_some() {
             return (passed, step.verdict);
@@ -322,7 +326,7 @@ proptest! {
                 expected.push((fin, at));
             }
         }
-        let inflater = Some(Inflater::new(&peer, 1 << 20));
+        let inflater = Some(Inflater::new(&peer, LIMITS));
         let inspector = Inspector::new(Role::Server, &WsConf::default(), inflater, Instant::now());
         let (passed, verdict) = pass_with(inspector, &wire, &pieces, &rooms);
         prop_assert_eq!(verdict, None);
@@ -347,7 +351,7 @@ proptest! {
     ) {
         let mut wire = vec![FIN | RSV1 | BINARY, 0x80 | u8::try_from(noise.len()).unwrap(), 0, 0, 0, 0];
         wire.extend(noise);
-        let inflater = Inflater::new(&Half { takeover, bits: None }, 1 << 20);
+        let inflater = Inflater::new(&Half { takeover, bits: None }, LIMITS);
         let inspector = Inspector::new(Role::Server, &WsConf::default(), Some(inflater), Instant::now());
         let (_, verdict) = pass_with(inspector, &wire, &pieces, &[100]);
         prop_assert!(matches!(verdict, None | Some(Verdict::Deflate | Verdict::TooBig(_))), "{:?}", verdict);
