@@ -1,11 +1,14 @@
-//! Keeps `docs/ARCHITECTURE.md` and the README true. Where a test fails here, either the code or the page is wrong.
+//! Keeps `docs/ARCHITECTURE.md`, `docs/SECURITY.md` and the README true. Where a test fails here, either the code or the
+//! page is wrong.
 //!
-//! `arrows.rs` says who may know whom, `files.rs` what every file must hold to, `pages.rs` what the pages claim, and
-//! `manifests.rs` what the manifests have in common; `repository.rs` reads what all of them look at.
+//! `arrows.rs` says who may know whom, `files.rs` what every file must hold to, `pages.rs` what the pages claim,
+//! `security.rs` what shows that attacks fail, and `manifests.rs` what the manifests have in common; `repository.rs` reads
+//! what all of them look at.
 
 mod arrows;
 mod files;
 mod pages;
+mod security;
 mod manifests;
 
 mod repository;

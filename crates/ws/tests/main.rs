@@ -6,6 +6,8 @@ mod handshake;
 mod origin;
 mod messages;
 mod violations;
+mod attacks;
+mod corpus;
 mod gate;
 mod deflate;
 mod closing;

@@ -153,7 +153,7 @@ fn places(stop: &str) -> Vec<String> {
 }
 
 /// What stands between a heading and the next one, or nothing where there is no such heading.
-fn section<'p>(page: &'p str, heading: &str) -> &'p str {
+pub(super) fn section<'p>(page: &'p str, heading: &str) -> &'p str {
     let Some(start) = page.find(&format!("{heading}\n")) else { return "" };
     let body = &page[start + heading.len()..];
     let level = heading.split(' ').next().unwrap_or("#").len();
@@ -162,7 +162,7 @@ fn section<'p>(page: &'p str, heading: &str) -> &'p str {
 }
 
 /// The rows of the tables of a text, each as its cells, without the heads.
-fn rows(text: &str) -> impl Iterator<Item = Vec<&str>> {
+pub(super) fn rows(text: &str) -> impl Iterator<Item = Vec<&str>> {
     let cells = |line| str::split(str::trim_matches(line, '|'), '|').map(str::trim).collect();
     let mut lines = text.lines().peekable();
     iter::from_fn(move || {
@@ -177,6 +177,6 @@ fn rows(text: &str) -> impl Iterator<Item = Vec<&str>> {
 }
 
 /// What stands in backticks.
-fn quoted(text: &str) -> impl Iterator<Item = &str> {
+pub(super) fn quoted(text: &str) -> impl Iterator<Item = &str> {
     text.split('`').skip(1).step_by(2)
 }

@@ -1,0 +1,55 @@
+//! What `docs/SECURITY.md` claims is shown by tests that are there.
+
+use std::collections::HashSet;
+
+use super::pages::{quoted, rows};
+use super::repository::{code_below, files, files_with, read};
+
+const PAGE: &str = "docs/SECURITY.md";
+
+#[test]
+fn each_attack_names_tests_that_are_there() {
+    let tests: HashSet<_> = files_with(&["rs"]).flat_map(|file| tests_of(&read(file))).collect();
+    let page = read(PAGE);
+    for row in rows(&page) {
+        let proofs: Vec<_> = quoted(row.last().expect("a row has cells")).collect();
+        assert!(!proofs.is_empty(), "{PAGE} shows by nothing: {row:?}");
+        for proof in proofs {
+            let is_there = tests.contains(proof) || files().iter().any(|file| file == proof);
+            assert!(is_there, "{PAGE} has {proof}, and there is none");
+        }
+    }
+}
+
+#[test]
+fn no_attack_is_missing_and_none_stands_there_twice() {
+    let page = read(PAGE);
+    let words = page.split(|c: char| !c.is_alphanumeric());
+    let mut found: Vec<u32> = words.filter_map(|word| word.strip_prefix('A')?.parse().ok()).collect();
+    found.sort_unstable();
+    assert_eq!(found, (1..=44).collect::<Vec<_>>());
+}
+
+#[test]
+fn no_time_of_a_socket_is_the_wall_clocks() {
+    // A server that is busy may say until when, as a date.
+    let sockets = |(file, _): &(&str, String)| *file != "crates/ws/src/reconnecting.rs";
+    for (file, code) in code_below("crates/ws/src/").filter(sockets) {
+        assert!(!code.contains("SystemTime"), "{file} reads the wall clock");
+    }
+}
+
+/// The names of the functions behind an attribute that makes them tests.
+fn tests_of(source: &str) -> Vec<String> {
+    let mut names = Vec::new();
+    let mut is_test = false;
+    for line in source.lines().map(str::trim) {
+        if line.starts_with("#[test") || line.starts_with("#[tokio::test") {
+            is_test = true;
+        } else if let Some((_, after)) = line.split_once("fn ").filter(|_| is_test) {
+            names.extend(after.split(['(', '<']).next().map(str::to_owned));
+            is_test = false;
+        }
+    }
+    names
+}
