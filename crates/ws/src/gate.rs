@@ -14,8 +14,9 @@ use crate::intake::Intake;
 use crate::outbox::Outbox;
 use crate::verdict::Verdict;
 
-/// tungstenite's own read buffer, which it holds for as long as the connection lives. Its default is 128 KiB.
-pub(crate) const READ_BUFFER: usize = 2 * 1024;
+/// tungstenite's own read buffer, which it holds for as long as the connection lives: half of the 4 KiB that an idle one may
+/// take. Its default is 128 KiB.
+pub(crate) const READ_BUFFER: usize = 1920;
 
 /// How much is passed at once. When tungstenite has read a head it makes room for the payload behind whatever it holds,
 /// though the payload may be there already. A third is what makes that fit in all cases, so that its buffer never grows.
