@@ -17,6 +17,13 @@ impl ClientId {
     }
 }
 
+/// For a number that came from outside; a client with it need not exist.
+impl From<u64> for ClientId {
+    fn from(number: u64) -> Self {
+        Self(number)
+    }
+}
+
 impl fmt::Display for ClientId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)

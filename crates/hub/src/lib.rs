@@ -81,6 +81,7 @@ mod stats;
 mod drain;
 mod error;
 mod conf;
+pub mod protocol;
 
 pub use client::Client;
 pub use conf::{Excess, HistoryConf, HubConf, Policy, PresenceConf, TopicConf};

@@ -1,20 +1,19 @@
 use std::fmt;
-use std::future::{IntoFuture, pending, poll_fn};
+use std::future::{IntoFuture, pending};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use futures_util::FutureExt;
 use hub::{Client, Evicted, Outlet, Publisher};
 
 use crate::close::CloseFrame;
 use crate::deflate::Deflater;
 use crate::error::{Error, Kind};
 use crate::message::Message;
-use crate::outbox::{MAX_BATCH_MESSAGES, Outbox};
+use crate::outbox::Outbox;
 use crate::prepared::Prepared;
 use crate::reader::Reader;
 use crate::socket::WebSocket;
-use crate::writer::Writer;
+use crate::source::{Source, drain, write_pump};
 
 impl hub::Message for Prepared {
     fn weight(&self) -> usize {
@@ -157,51 +156,24 @@ where
     Ok(())
 }
 
-/// Sends what the hub says and its loop has not written itself: all that is new in one write.
-async fn write_pump(writer: &mut Writer, client: &mut Client<Prepared>) -> Result<(), Error> {
-    loop {
-        let mut new = Vec::new(); // not kept, so that a silent connection holds no memory of the last burst
-        let received = poll_fn(|cx| {
-            // Also what the loop has begun to write, and the socket did not take.
-            ready!(poll_written(writer, client, cx))?;
-            client.poll_recv_many(cx, &mut new, MAX_BATCH_MESSAGES).map_err(too_slow)
-        });
-        if received.await? == 0 {
-            return Err(hub_closed());
-        }
-        for message in new {
-            writer.feed(message)?;
+impl Source for Client<Prepared> {
+    type End = Error;
+
+    fn poll_frames(
+        &mut self,
+        cx: &mut Context<'_>,
+        frames: &mut Vec<Prepared>,
+        limit: usize,
+    ) -> Poll<Result<(), Error>> {
+        match ready!(self.poll_recv_many(cx, frames, limit)) {
+            Ok(0) => Poll::Ready(Err(hub_closed())),
+            Ok(_) => Poll::Ready(Ok(())),
+            Err(evicted) => Poll::Ready(Err(too_slow(evicted))),
         }
     }
-}
 
-/// Writes what is queued, unless the hub gives the client up in the meantime.
-fn poll_written(
-    writer: &mut Writer,
-    client: &mut Client<Prepared>,
-    cx: &mut Context<'_>,
-) -> Poll<Result<(), Error>> {
-    if let Poll::Ready(written) = writer.poll_write(cx) {
-        return Poll::Ready(written);
-    }
-    client.poll_evicted(cx).map(|evicted| {
-        writer.discard(); // so that the reason is what comes next, if anything does
-        Err(too_slow(evicted))
-    })
-}
-
-/// Sends what was published up to now.
-async fn drain(writer: &mut Writer, client: &mut Client<Prepared>) -> Result<(), Error> {
-    loop {
-        poll_fn(|cx| poll_written(writer, client, cx)).await?;
-        let mut new = Vec::new();
-        let received = poll_fn(|cx| client.poll_recv_many(cx, &mut new, MAX_BATCH_MESSAGES)).now_or_never();
-        if received.unwrap_or(Ok(0)).map_err(too_slow)? == 0 {
-            return Ok(());
-        }
-        for message in new {
-            writer.feed(message)?;
-        }
+    fn poll_given_up(&mut self, cx: &mut Context<'_>) -> Poll<Error> {
+        self.poll_evicted(cx).map(too_slow)
     }
 }
 

@@ -16,6 +16,7 @@ mod deadlines;
 mod session;
 mod stopping;
 mod pump;
+mod speak;
 mod relay;
 mod client;
 mod dialer;

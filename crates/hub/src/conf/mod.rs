@@ -1,7 +1,7 @@
 //! How much a hub keeps and permits. The behaviour at each limit stands with the limit.
 
 mod topic;
-mod duration;
+pub(crate) mod duration;
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
