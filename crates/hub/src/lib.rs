@@ -82,6 +82,7 @@ mod drain;
 mod error;
 mod conf;
 pub mod protocol;
+pub mod test;
 
 pub use client::Client;
 pub use conf::{Excess, HistoryConf, HubConf, Policy, PresenceConf, TopicConf};
