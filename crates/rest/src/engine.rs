@@ -16,7 +16,10 @@ use crate::extract::Proxies;
 use crate::failure::ErrorBody;
 use crate::listeners::Listeners;
 use crate::metrics::Metrics;
-use crate::middleware::{BodiesLayer, Gate, JwtError, Shared, Shedding, Slots, Stat, Unauthorized, chain};
+use crate::middleware::{
+    BodiesLayer, Gate, JwtError, Shared, Shedding, SignatureError, SignatureGate, Slots, Stat, Unauthorized,
+    Unsigned, chain,
+};
 use crate::mount::{Mount, strip};
 use crate::route::{Features, Route, RouteGroup};
 use crate::route_service::{RouteLayer, RouteService};
@@ -51,6 +54,7 @@ pub struct Engine<S = ()> {
     mounts: Vec<(String, RouteService)>,
     cors: Option<CorsConf>,
     unauthorized: Unauthorized,
+    unsigned: Unsigned,
     bodies: BodiesLayer,
     metrics: Metrics,
     pub(crate) listeners: Listeners,
@@ -83,6 +87,7 @@ impl<S: Clone + Send + Sync + 'static> Engine<S> {
             mounts: Vec::new(),
             cors: None,
             unauthorized: Unauthorized::default(),
+            unsigned: Unsigned::default(),
             bodies: BodiesLayer::default(),
             metrics: Metrics::new(),
             listeners: Listeners::default(),
@@ -106,6 +111,15 @@ impl<S: Clone + Send + Sync + 'static> Engine<S> {
                 Err(reason) => {
                     self.mistakes
                         .push(RouteError::Jwt { route: format!("{route:?}"), reason: reason.to_owned() });
+                }
+            }
+        }
+        if let (Some(own), Some(route)) = (group.signature, group.routes.first()) {
+            let conf = if own.private_keys.is_empty() { &self.conf.signature } else { &own };
+            match SignatureGate::new(conf) {
+                Ok(gate) => group.features.signature = Some(Arc::new(gate)),
+                Err(reason) => {
+                    self.mistakes.push(RouteError::Signature { route: format!("{route:?}"), reason });
                 }
             }
         }
@@ -133,6 +147,16 @@ impl<S: Clone + Send + Sync + 'static> Engine<S> {
         answer: impl Fn(&Parts, JwtError) -> R + Send + Sync + 'static,
     ) -> &mut Self {
         self.unauthorized = Unauthorized::new(answer);
+        self
+    }
+
+    /// Lets `answer` make the answers to requests that a group's [signature](RouteGroup::signature) refuses, instead of an
+    /// empty 403, 400, 413 or 503. They stay refusals.
+    pub fn on_unsigned<R: IntoResponse>(
+        &mut self,
+        answer: impl Fn(&Parts, SignatureError) -> R + Send + Sync + 'static,
+    ) -> &mut Self {
+        self.unsigned = Unsigned::new(answer);
         self
     }
 
@@ -287,6 +311,7 @@ impl<S: Clone + Send + Sync + 'static> Engine<S> {
             shedding: Shedding::new(&self.conf),
             stat: Stat::new(&self.conf),
             unauthorized: self.unauthorized,
+            unsigned: self.unsigned,
             metrics: self.metrics.clone(),
             bodies: self.bodies,
         };

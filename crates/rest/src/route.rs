@@ -5,9 +5,9 @@ use std::time::Duration;
 use http::Method;
 use tower::{Layer, Service};
 
-use crate::conf::JwtConf;
+use crate::conf::{JwtConf, SignatureConf};
 use crate::handler::Handler;
-use crate::middleware::Gate;
+use crate::middleware::{Gate, SignatureGate};
 use crate::route_service::{HandlerService, RouteLayer, RouteService};
 use crate::{IntoResponse, Request};
 
@@ -85,6 +85,7 @@ pub struct RouteGroup<S = ()> {
     pub(crate) prefix: String,
     pub(crate) features: Features,
     pub(crate) jwt: Option<JwtConf>,
+    pub(crate) signature: Option<SignatureConf>,
     pub(crate) layers: Vec<RouteLayer>,
     pub(crate) routes: Vec<Route<S>>,
 }
@@ -97,6 +98,7 @@ pub(crate) struct Features {
     pub(crate) max_conns: Option<usize>,
     pub(crate) priority: bool,
     pub(crate) jwt: Option<Arc<Gate>>,
+    pub(crate) signature: Option<Arc<SignatureGate>>,
 }
 
 impl<S> RouteGroup<S> {
@@ -106,6 +108,7 @@ impl<S> RouteGroup<S> {
             prefix: String::new(),
             features: Features::default(),
             jwt: None,
+            signature: None,
             layers: Vec::new(),
             routes: Vec::new(),
         }
@@ -148,6 +151,17 @@ impl<S> RouteGroup<S> {
     /// [`TokenClaims`](crate::TokenClaims). A secret of less than 8 bytes is reported when the engine is built.
     pub fn jwt(mut self, conf: JwtConf) -> Self {
         self.jwt = Some(conf);
+        self
+    }
+
+    /// Lets only requests with a good [signature](crate::signature) in, and answers 403 to others, or what
+    /// [`Engine::on_unsigned`](crate::Engine::on_unsigned) says.
+    ///
+    /// Where it has no keys, those of [`RestConf::signature`](crate::RestConf::signature) are taken, with all that is beside
+    /// them. Keys that cannot be read, or are weak, are reported when the engine is built. The nonces are the group's own: a
+    /// request that is good in two groups can come to each of them once.
+    pub fn signature(mut self, conf: SignatureConf) -> Self {
+        self.signature = Some(conf);
         self
     }
 

@@ -17,6 +17,7 @@
 //! | max_bytes | `MaxBytes` | 413 for a body over `MaxBytes`, declared or streamed |
 //! | gunzip | `Gunzip` | unpacks bodies, up to `MaxBytes` |
 //! | jwt | [`RouteGroup::jwt`](crate::RouteGroup::jwt) | 401 without a valid token |
+//! | signature | [`RouteGroup::signature`](crate::RouteGroup::signature) | 403 without a good [signature](crate::signature) |
 //! | bodies | always on | the [errors](crate::Error) and the [`OkJson`](crate::OkJson) of what is below, as the engine's clients know them |
 //!
 //! Below them stand the layers of [`Engine::layer`](crate::Engine::layer), those of the route's
@@ -37,6 +38,7 @@ mod stat;
 mod max_bytes;
 mod gunzip;
 mod jwt;
+mod signature;
 mod bodies;
 mod from_fn;
 mod rejection;
@@ -62,6 +64,9 @@ use self::recover::RecoverLayer;
 pub(crate) use self::recover::message as panic_message;
 pub use self::rejection::RejectedBy;
 pub(crate) use self::shedding::Shedding;
+pub use self::signature::SignatureError;
+use self::signature::SignatureLayer;
+pub(crate) use self::signature::{Gate as SignatureGate, Unsigned};
 pub(crate) use self::stat::Stat;
 use self::stat::StatLayer;
 use self::timeout::TimeoutLayer;
@@ -79,6 +84,7 @@ pub(crate) struct Shared {
     pub(crate) shedding: Option<Shedding>,
     pub(crate) stat: Stat,
     pub(crate) unauthorized: Unauthorized,
+    pub(crate) unsigned: Unsigned,
     pub(crate) metrics: Metrics,
     pub(crate) bodies: BodiesLayer,
 }
@@ -120,6 +126,7 @@ pub(crate) fn chain(
         .layer(MaxBytesLayer::new(max_bytes))
         .layer(GunzipLayer { on: on.gunzip, max: max_bytes })
         .layer(JwtLayer { gate: features.jwt, unauthorized: shared.unauthorized.clone() })
+        .layer(SignatureLayer { gate: features.signature, unsigned: shared.unsigned.clone() })
         .layer(shared.bodies.clone())
         .service(route);
     RouteService::new(service)

@@ -30,6 +30,7 @@ impl RejectedBy {
     pub(crate) const SHEDDING: Self = Self("shedding");
     pub(crate) const TIMEOUT: Self = Self("timeout");
     pub(crate) const MAX_BYTES: Self = Self("max_bytes");
+    pub(crate) const SIGNATURE: Self = Self("signature");
     pub(crate) const JWT: Self = Self("jwt");
 
     /// Marks a response as this one's.

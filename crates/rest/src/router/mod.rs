@@ -168,6 +168,13 @@ pub enum RouteError {
         /// What is wrong, as in `no JWT algorithm`.
         reason: String,
     },
+    /// The keys for its group's signatures are not well chosen.
+    Signature {
+        /// The first route of the group, as in `GET /u`.
+        route: String,
+        /// What is wrong, as in `a signature and no key`.
+        reason: String,
+    },
     /// An earlier route has the same method and matches the same paths.
     Conflict {
         /// The route, as in `GET /u/:name`.
@@ -190,7 +197,9 @@ impl fmt::Display for RouteError {
                 write!(f, "{route} has more than one parameter named {name}")
             }
             Self::CatchAllNotLast { route } => write!(f, "{route} must have its * parameter at the end"),
-            Self::Jwt { route, reason } => write!(f, "{route} is in a group with {reason}"),
+            Self::Jwt { route, reason } | Self::Signature { route, reason } => {
+                write!(f, "{route} is in a group with {reason}")
+            }
             Self::Conflict { route, earlier } => write!(f, "{route} conflicts with {earlier}"),
         }
     }
