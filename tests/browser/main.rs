@@ -3,7 +3,7 @@
 //! `cargo xtask test` runs this, with the browser set up. By hand it is
 //! `cargo test -p it --test browser`, with Chromium installed and `chromedriver` on the `PATH`.
 //!
-//! Here are the facts, one a test. `stage.rs` holds the server and the browsers that a test gets, `server.rs` the chat
+//! Here are the facts, one a test, but for `http2.rs`, which has a server of its own. `stage.rs` holds the server and the browsers that a test gets, `server.rs` the chat
 //! server, `chromium.rs` the driver and its pages, `child.rs` a child process that never outlives its test,
 //! `artifacts.rs` what stays for people to look at.
 
@@ -13,6 +13,7 @@ mod artifacts;
 mod child;
 mod chromium;
 mod server;
+mod http2;
 
 use serde_json::json;
 

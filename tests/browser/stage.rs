@@ -5,6 +5,12 @@ use tokio::sync::{Mutex, MutexGuard};
 use crate::chromium::{Driver, Look, Page, becomes};
 use crate::server::Server;
 
+/// Held by a test with browsers: two of these are all that a small machine can serve within the deadlines.
+pub(crate) async fn turn() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::const_new(());
+    TURN.lock().await
+}
+
 /// A server and a driver. Both end with it, whatever way the test ends.
 pub(crate) struct Stage {
     pub(crate) server: Server,
@@ -14,9 +20,7 @@ pub(crate) struct Stage {
 
 impl Stage {
     pub(crate) async fn set() -> Self {
-        // One test at a time: two browsers are all that a small machine can serve within the deadlines.
-        static TURN: Mutex<()> = Mutex::const_new(());
-        let turn = TURN.lock().await;
+        let turn = turn().await;
         Self { server: Server::start(), driver: Driver::start(), _turn: turn }
     }
 

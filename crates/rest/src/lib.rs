@@ -34,7 +34,8 @@
 //! - **Stopping.** [`Server::start`] returns after the listener is closed, requests are finished and upgraded connections
 //!   have been told; see [`ShutdownConf`](conf::ShutdownConf) for the times.
 //! - **Events.** [`Route::sse`] answers with a stream of [`sse::Event`]s.
-//! - **Upgrades.** [`Upgrade`] answers 101 and runs a task on the connection. It is what `ws` is built on.
+//! - **Upgrades.** [`Upgrade`] answers 101 and runs a task on the connection, or on a stream of HTTP/2. It is what `ws` is
+//!   built on.
 
 mod engine;
 mod route;
@@ -67,6 +68,7 @@ pub use axum_core::body::Body;
 pub use axum_core::extract::Request;
 pub use axum_core::response::{IntoResponse, IntoResponseParts, Response};
 pub use http::{Method, StatusCode, header};
+pub use hyper::ext::Protocol;
 
 pub use crate::conf::RestConf;
 pub use crate::engine::Engine;

@@ -12,7 +12,7 @@ use tower::{Layer, Service, ServiceExt};
 
 use crate::handler::Handler;
 use crate::service::ResponseFuture;
-use crate::{Body, IntoResponse, Request, Response};
+use crate::{Body, IntoResponse, Request, Response, upgrade};
 
 /// A route's handler with the layers around it, as one service.
 ///
@@ -136,8 +136,12 @@ where
 
     fn call(&mut self, request: Request) -> Self::Future {
         let (handler, state) = &*self.shared;
+        let connects = upgrade::is_extended_connect(&request);
         let answer = handler.clone().call(request, state.clone());
-        Box::pin(async move { Ok(answer.await) })
+        Box::pin(async move {
+            let response = answer.await;
+            Ok(if connects { upgrade::refuse_unless_accepted(response) } else { response })
+        })
     }
 }
 

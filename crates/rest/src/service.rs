@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 use axum_core::BoxError;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use http::{StatusCode, header};
+use http::{Method, StatusCode, header};
 use http_body::Body as HttpBody;
 use tower::Service;
 
@@ -85,7 +85,8 @@ impl EngineService {
 
     fn route(&self, mut request: Request) -> BoxFuture<'static, Response> {
         let inner = &self.inner;
-        let found = inner.router.find(request.method(), request.uri().path());
+        let method = if upgrade::is_extended_connect(&request) { &Method::GET } else { request.method() };
+        let found = inner.router.find(method, request.uri().path());
         if let Found::Route { value, params } = found {
             request.extensions_mut().insert(params);
             return value.call_boxed(request);

@@ -11,9 +11,10 @@ use std::task::{Context, Poll};
 use axum_core::extract::FromRequestParts;
 use bytes::{Buf, Bytes};
 use futures_util::FutureExt;
-use http::header::{CONNECTION, UPGRADE};
+use http::header::{ALLOW, CONNECTION, UPGRADE};
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Version};
+use hyper::ext::Protocol;
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use hyper_util::server::conn::auto::upgrade::downcast;
@@ -23,15 +24,17 @@ use tracing::{Instrument, Span, field};
 use crate::extract::{ClientIp, PeerAddr};
 use crate::metrics::{LifeKind, Metrics};
 use crate::middleware::panic_message;
-use crate::serve::{Socket, Stream};
+use crate::serve::{Carrier, Socket, Stream};
 use crate::shutdown::{Lifecycle, Stopping};
 use crate::trace::{TraceContext, TraceId};
 use crate::{Body, IntoResponse, Response};
 
 /// The right to take over a request's connection: "answer 101, then run this task".
 ///
-/// As an extractor it is there on HTTP/1.1 requests with an `Upgrade` header. It does not judge the protocol; for
-/// WebSocket, `ws` does.
+/// As an extractor it is there on HTTP/1.1 requests with an `Upgrade` header, and on HTTP/2 for extended CONNECT (RFC 8441),
+/// where the answer is 200 and the connection is the request's stream. The router takes an extended CONNECT for a GET, so
+/// that a route is the same on both. Upgrade does not judge the protocol, which on HTTP/2 is in the request's [`Protocol`];
+/// for WebSocket, `ws` does.
 ///
 /// ```
 /// use rest::header::{HeaderMap, UPGRADE};
@@ -47,6 +50,10 @@ use crate::{Body, IntoResponse, Response};
 /// ```
 pub struct Upgrade {
     on_upgrade: OnUpgrade,
+    /// What the answer's status is.
+    status: StatusCode,
+    /// What keeps the connection below, where the request has a stream of it only.
+    carrier: Option<Carrier>,
     lifecycle: Lifecycle,
     peer: Option<SocketAddr>,
     trace: Option<TraceId>,
@@ -54,9 +61,9 @@ pub struct Upgrade {
 }
 
 impl Upgrade {
-    /// Answers 101 with these headers, and runs the task that `task` makes on the connection.
+    /// Answers 101 with these headers, or 200 on HTTP/2, and runs the task that `task` makes on the connection.
     ///
-    /// The task starts when the 101 is written. It belongs to the engine: stopping waits for it and drops it when the
+    /// The task starts when the answer is written. It belongs to the engine: stopping waits for it and drops it when the
     /// time is up, and a panic in it is logged and ends that task alone. Its span follows from the request's. It is not
     /// run where the response that leaves is another one, or the client is gone.
     pub fn on_upgrade<F, Fut>(self, headers: HeaderMap, task: F) -> Response
@@ -72,14 +79,15 @@ impl Upgrade {
         );
         span.follows_from(Span::current());
 
-        let accepted = Accepted::default();
-        let has_left = accepted.clone();
-        let (on_upgrade, stopping) = (self.on_upgrade, self.lifecycle.stopping());
+        let accepted = Accepted { status: self.status, has_left: Arc::default() };
+        let has_left = accepted.has_left.clone();
+        let (on_upgrade, carrier, stopping) = (self.on_upgrade, self.carrier, self.lifecycle.stopping());
         let metrics = self.lifecycle.metrics().clone();
         let upgraded = async move {
             match on_upgrade.await {
-                Ok(upgraded) if has_left.get() => {
+                Ok(upgraded) if has_left.load(Ordering::Acquire) => {
                     let _open = metrics.http().living(LifeKind::Upgraded);
+                    let _carried = carrier.map(Carrier::hold);
                     task(Connection::new(upgraded), stopping).await;
                 }
                 Ok(_) => tracing::debug!("the connection was not upgraded, another response was sent"),
@@ -97,9 +105,11 @@ impl Upgrade {
         self.lifecycle.spawn(contained.instrument(span));
 
         let mut response = Response::new(Body::empty());
-        *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+        *response.status_mut() = self.status;
         *response.headers_mut() = headers;
-        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("upgrade"));
+        if self.status == StatusCode::SWITCHING_PROTOCOLS {
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("upgrade"));
+        }
         response.extensions_mut().insert(accepted);
         response
     }
@@ -125,25 +135,37 @@ impl Upgrade {
     }
 }
 
-/// Whether the engine has let the 101 go; travels with it as an extension.
+/// Whether the engine has let the answer go; travels with it as an extension.
 ///
 /// To hyper a request is an upgrade: it hands the connection over when it is done with it, whatever the response was.
-#[derive(Clone, Default)]
-struct Accepted(Arc<AtomicBool>);
+#[derive(Clone)]
+struct Accepted {
+    status: StatusCode,
+    has_left: Arc<AtomicBool>,
+}
 
-impl Accepted {
-    fn get(&self) -> bool {
-        self.0.load(Ordering::Acquire)
+/// Lets the task of an upgrade run, if its answer is the response that leaves the engine.
+pub(crate) fn accept(response: &Response) {
+    if let Some(accepted) = response.extensions().get::<Accepted>()
+        && accepted.status == response.status()
+    {
+        accepted.has_left.store(true, Ordering::Release);
     }
 }
 
-/// Lets the task of an upgrade run, if its 101 is the response that leaves the engine.
-pub(crate) fn accept(response: &Response) {
-    if response.status() == StatusCode::SWITCHING_PROTOCOLS
-        && let Some(accepted) = response.extensions().get::<Accepted>()
-    {
-        accepted.0.store(true, Ordering::Release);
+/// Whether a request is an extended CONNECT, RFC 8441.
+pub(crate) fn is_extended_connect<B>(request: &http::Request<B>) -> bool {
+    *request.method() == Method::CONNECT && request.extensions().get::<Protocol>().is_some()
+}
+
+/// Refuses an extended CONNECT that a handler has answered as if it was a GET: to the client any success would be an open
+/// stream.
+pub(crate) fn refuse_unless_accepted(response: Response) -> Response {
+    if !response.status().is_success() || response.extensions().get::<Accepted>().is_some() {
+        return response;
     }
+    (StatusCode::METHOD_NOT_ALLOWED, [(ALLOW, "GET")], "this route has nothing to connect to\n")
+        .into_response()
 }
 
 impl<S: Sync> FromRequestParts<S> for Upgrade {
@@ -154,7 +176,10 @@ impl<S: Sync> FromRequestParts<S> for Upgrade {
         let on_upgrade = parts.extensions.remove::<OnUpgrade>().ok_or(UpgradeRejection(()))?;
         let peer = parts.extensions.get::<PeerAddr>().map(|peer| peer.0);
         let trace = parts.extensions.get::<TraceContext>().map(TraceContext::trace_id);
-        Ok(Self { on_upgrade, lifecycle, peer, trace, client: ClientIp::of(parts) })
+        let is_stream = parts.version >= Version::HTTP_2;
+        let status = if is_stream { StatusCode::OK } else { StatusCode::SWITCHING_PROTOCOLS };
+        let carrier = parts.extensions.remove::<Carrier>();
+        Ok(Self { on_upgrade, status, carrier, lifecycle, peer, trace, client: ClientIp::of(parts) })
     }
 }
 
@@ -186,7 +211,7 @@ pub struct Connection {
 enum Io {
     /// Served by this crate: no indirection on the way to the socket.
     Own(Stream),
-    /// Served by other means, through [`EngineService`](crate::EngineService).
+    /// A stream of an HTTP/2 connection, or served by other means, through [`EngineService`](crate::EngineService).
     Foreign(TokioIo<Upgraded>),
 }
 
@@ -202,6 +227,10 @@ impl Connection {
         }
     }
 }
+
+/// How much goes to hyper at once. It copies whatever it is given, and tells nothing of a stream's progress but when it takes
+/// the next piece.
+const PIECE: usize = 16 * 1024;
 
 impl AsyncRead for Connection {
     fn poll_read(
@@ -226,7 +255,7 @@ impl AsyncWrite for Connection {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         match &mut self.io {
             Io::Own(io) => Pin::new(io).poll_write(cx, buf),
-            Io::Foreign(io) => Pin::new(io).poll_write(cx, buf),
+            Io::Foreign(io) => Pin::new(io).poll_write(cx, &buf[..buf.len().min(PIECE)]),
         }
     }
 
@@ -237,14 +266,17 @@ impl AsyncWrite for Connection {
     ) -> Poll<io::Result<usize>> {
         match &mut self.io {
             Io::Own(io) => Pin::new(io).poll_write_vectored(cx, bufs),
-            Io::Foreign(io) => Pin::new(io).poll_write_vectored(cx, bufs),
+            Io::Foreign(_) => {
+                let first = bufs.iter().find(|buf| !buf.is_empty());
+                self.poll_write(cx, first.map_or(&[][..], |buf| buf))
+            }
         }
     }
 
     fn is_write_vectored(&self) -> bool {
         match &self.io {
             Io::Own(io) => io.is_write_vectored(),
-            Io::Foreign(io) => io.is_write_vectored(),
+            Io::Foreign(_) => false,
         }
     }
 

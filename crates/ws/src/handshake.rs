@@ -7,7 +7,7 @@ use http::header::{
 };
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Version};
-use rest::{IntoResponse, Response};
+use rest::{IntoResponse, Protocol, Response};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use crate::compression::Agreed;
@@ -27,14 +27,33 @@ pub(crate) struct Accepted {
 /// Judges an opening handshake. The first clause that is broken is the answer.
 pub(crate) fn judge(parts: &Parts, upgrader: &Upgrader) -> Result<Accepted, HandshakeError> {
     let headers = &parts.headers;
+    let key = if parts.version < Version::HTTP_2 {
+        Some(upgrade_key(parts)?)
+    } else {
+        judge_connect(parts)?;
+        None
+    };
+    if headers.contains_key(ORIGIN) {
+        let origin = only(headers, ORIGIN).filter(|origin| upgrader.origins().allows(origin, parts));
+        origin.ok_or(HandshakeError::Origin)?;
+    }
+    let subprotocol = subprotocol::pick(headers, upgrader.supported_subprotocols())?;
+    if subprotocol.is_none() && upgrader.requires_subprotocol() {
+        return Err(HandshakeError::NoSubprotocol);
+    }
+    let offers = extensions(headers).ok_or(HandshakeError::MalformedExtensions)?;
+    let agreed = upgrader.compression(parts).and_then(|conf| Agreed::first(&offers, conf));
+    Ok(Accepted::new(key, subprotocol, agreed))
+}
+
+/// Judges what HTTP/1.1 has for an upgrade, RFC 6455 section 4.2.1; returns the client's key.
+fn upgrade_key(parts: &Parts) -> Result<&str, HandshakeError> {
+    let headers = &parts.headers;
     if parts.method != Method::GET {
         return Err(HandshakeError::Method);
     }
     if parts.version < Version::HTTP_11 {
         return Err(HandshakeError::OldHttp);
-    }
-    if parts.version > Version::HTTP_11 {
-        return Err(HandshakeError::NewHttp);
     }
     let length = headers.get(CONTENT_LENGTH).is_some_and(|length| length != "0");
     if length || headers.contains_key(TRANSFER_ENCODING) {
@@ -49,18 +68,21 @@ pub(crate) fn judge(parts: &Parts, upgrader: &Upgrader) -> Result<Accepted, Hand
     if only(headers, SEC_WEBSOCKET_VERSION) != Some("13") {
         return Err(HandshakeError::Version);
     }
-    let key = only(headers, SEC_WEBSOCKET_KEY).filter(|key| is_key(key)).ok_or(HandshakeError::Key)?;
-    if headers.contains_key(ORIGIN) {
-        let origin = only(headers, ORIGIN).filter(|origin| upgrader.origins().allows(origin, parts));
-        origin.ok_or(HandshakeError::Origin)?;
+    only(headers, SEC_WEBSOCKET_KEY).filter(|key| is_key(key)).ok_or(HandshakeError::Key)
+}
+
+/// Judges what HTTP/2 has instead, RFC 8441 section 5: the protocol is a pseudo-header, and there is no key, as no cache takes
+/// such a stream for anything else. What follows the head are frames, and never a body.
+fn judge_connect(parts: &Parts) -> Result<(), HandshakeError> {
+    let protocol = parts.extensions.get::<Protocol>().filter(|_| parts.method == Method::CONNECT);
+    let protocol = protocol.ok_or(HandshakeError::NotConnect)?;
+    if protocol.as_str() != "websocket" {
+        return Err(HandshakeError::Protocol);
     }
-    let subprotocol = subprotocol::pick(headers, upgrader.supported_subprotocols())?;
-    if subprotocol.is_none() && upgrader.requires_subprotocol() {
-        return Err(HandshakeError::NoSubprotocol);
+    if only(&parts.headers, SEC_WEBSOCKET_VERSION) != Some("13") {
+        return Err(HandshakeError::ConnectVersion);
     }
-    let offers = extensions(headers).ok_or(HandshakeError::MalformedExtensions)?;
-    let agreed = upgrader.compression(parts).and_then(|conf| Agreed::first(&offers, conf));
-    Ok(Accepted::new(key, subprotocol, agreed))
+    Ok(())
 }
 
 /// Whether the text is base64 of 16 bytes, in the one form that it has.
@@ -69,11 +91,14 @@ fn is_key(key: &str) -> bool {
 }
 
 impl Accepted {
-    fn new(key: &str, subprotocol: Option<&str>, agreed: Option<Agreed>) -> Self {
+    /// `key` is that of HTTP/1.1.
+    fn new(key: Option<&str>, subprotocol: Option<&str>, agreed: Option<Agreed>) -> Self {
         let mut headers = HeaderMap::new();
-        let accept = HeaderValue::try_from(derive_accept_key(key.as_bytes())).expect("base64 is ASCII");
-        headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
-        headers.insert(SEC_WEBSOCKET_ACCEPT, accept);
+        if let Some(key) = key {
+            let accept = HeaderValue::try_from(derive_accept_key(key.as_bytes())).expect("base64 is ASCII");
+            headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+            headers.insert(SEC_WEBSOCKET_ACCEPT, accept);
+        }
         if let Some(subprotocol) = subprotocol {
             let subprotocol = HeaderValue::from_str(subprotocol).expect("it equals one that the client sent");
             headers.insert(SEC_WEBSOCKET_PROTOCOL, subprotocol);
@@ -90,19 +115,23 @@ impl Accepted {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum HandshakeError {
-    /// The method is not GET: 405.
+    /// The method is not GET on HTTP/1.1: 405.
     Method,
     /// The request is older than HTTP/1.1: 426.
     OldHttp,
-    /// The request is HTTP/2 or newer, which have no `Upgrade`: 505.
-    NewHttp,
+    /// The request is HTTP/2 and no extended CONNECT: 405.
+    NotConnect,
+    /// The `:protocol` of an extended CONNECT is not `websocket`: 501.
+    Protocol,
+    /// `Sec-WebSocket-Version` is not 13 on HTTP/2, where nothing can be upgraded: 400.
+    ConnectVersion,
     /// The request has a body, whose bytes could be taken for frames: 400.
     Body,
     /// `Upgrade` does not list `websocket`: 426.
     Upgrade,
     /// `Connection` does not list `upgrade`: 400.
     Connection,
-    /// `Sec-WebSocket-Version` is not 13: 426.
+    /// `Sec-WebSocket-Version` is not 13 on HTTP/1.1: 426.
     Version,
     /// `Sec-WebSocket-Key` is not one value of 16 bytes: 400.
     Key,
@@ -128,13 +157,14 @@ impl HandshakeError {
     /// The status of the answer.
     pub fn status(self) -> StatusCode {
         match self {
-            Self::Method => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Method | Self::NotConnect => StatusCode::METHOD_NOT_ALLOWED,
             Self::OldHttp | Self::Upgrade | Self::Version => StatusCode::UPGRADE_REQUIRED,
-            Self::NewHttp => StatusCode::HTTP_VERSION_NOT_SUPPORTED,
+            Self::Protocol => StatusCode::NOT_IMPLEMENTED,
             Self::Origin => StatusCode::FORBIDDEN,
             Self::Stopping | Self::TooMany | Self::TooManyOnRoute => StatusCode::SERVICE_UNAVAILABLE,
             Self::TooManyFromAddress => StatusCode::TOO_MANY_REQUESTS,
-            Self::Body
+            Self::ConnectVersion
+            | Self::Body
             | Self::Connection
             | Self::Key
             | Self::MalformedSubprotocol
@@ -148,7 +178,9 @@ impl HandshakeError {
         match self {
             Self::Method => "method",
             Self::OldHttp => "old_http",
-            Self::NewHttp => "new_http",
+            Self::NotConnect => "not_connect",
+            Self::Protocol => "protocol",
+            Self::ConnectVersion => "connect_version",
             Self::Body => "body",
             Self::Upgrade => "upgrade",
             Self::Connection => "connection",
@@ -170,11 +202,13 @@ impl fmt::Display for HandshakeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Method => "a WebSocket handshake is a GET",
-            Self::OldHttp | Self::NewHttp => "a WebSocket handshake is an HTTP/1.1 request",
+            Self::OldHttp => "a WebSocket handshake is an HTTP/1.1 request",
+            Self::NotConnect => "a WebSocket handshake on HTTP/2 is an extended CONNECT",
+            Self::Protocol => "the :protocol of a WebSocket handshake is websocket",
             Self::Body => "a WebSocket handshake has no body",
             Self::Upgrade => "this is a WebSocket route: the Upgrade header must list websocket",
             Self::Connection => "the Connection header must list upgrade",
-            Self::Version => "the Sec-WebSocket-Version header must be 13",
+            Self::Version | Self::ConnectVersion => "the Sec-WebSocket-Version header must be 13",
             Self::Key => "the Sec-WebSocket-Key header must be the base64 of 16 bytes",
             Self::Origin => "pages of this origin may not connect",
             Self::MalformedSubprotocol => "the Sec-WebSocket-Protocol header must list different tokens",
@@ -198,6 +232,12 @@ impl IntoResponse for HandshakeError {
             Self::Method => {
                 set(ALLOW, "GET");
             }
+            Self::NotConnect => {
+                set(ALLOW, "CONNECT");
+            }
+            Self::ConnectVersion => {
+                set(SEC_WEBSOCKET_VERSION, "13");
+            }
             Self::OldHttp | Self::Upgrade | Self::Connection => {
                 set(UPGRADE, "websocket");
                 set(CONNECTION, "upgrade");
@@ -218,7 +258,7 @@ impl IntoResponse for HandshakeError {
             Self::Body => {
                 set(CONNECTION, "close");
             }
-            Self::NewHttp
+            Self::Protocol
             | Self::Key
             | Self::Origin
             | Self::MalformedSubprotocol

@@ -3,6 +3,7 @@
 mod support;
 mod tenure;
 mod handshake;
+mod http2;
 mod origin;
 mod messages;
 mod violations;

@@ -2,7 +2,7 @@
 //!
 //! | field | what it is |
 //! |---|---|
-//! | `status` | the answer's; 101 for an upgrade, 499 where the client did not wait for one |
+//! | `status` | the answer's; 101 for an upgrade, 200 for one on HTTP/2, 499 where the client did not wait for one |
 //! | `method`, `path` | the request's, without its query |
 //! | `peer` | the other end of the connection |
 //! | `forwarded` | `X-Forwarded-For` as it came: whoever calls can write anything there |

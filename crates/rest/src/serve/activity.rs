@@ -1,4 +1,4 @@
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use http::Version;
@@ -10,7 +10,7 @@ use crate::RestConf;
 ///
 /// hyper's own header timeout runs while a kept-alive connection is idle too, and not yet while it waits for the first
 /// bytes. Both are wanted apart here, so that a slow head is cut early and an idle connection late.
-pub(super) struct Activity {
+pub(crate) struct Activity {
     /// Zero means no limit, of each.
     header_timeout: Duration,
     idle_timeout: Duration,
@@ -175,6 +175,37 @@ impl Activity {
     fn state(&self) -> MutexGuard<'_, State> {
         // Every change leaves the state whole, so that a panic elsewhere does not spoil it.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The connection below a stream that outlives its request, which is in flight while the stream is held.
+#[derive(Clone)]
+pub(crate) struct Carrier {
+    pub(super) activity: Arc<Activity>,
+    pub(super) version: Version,
+}
+
+impl Carrier {
+    pub(crate) fn hold(self) -> InFlight {
+        self.activity.begin(self.version);
+        InFlight { activity: self.activity }
+    }
+}
+
+/// Ends a request's time in flight when it is dropped.
+pub(crate) struct InFlight {
+    activity: Arc<Activity>,
+}
+
+impl InFlight {
+    pub(super) fn activity(&self) -> &Activity {
+        &self.activity
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.activity.end();
     }
 }
 

@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::Version;
+use http::{Method, Version};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
 use hyper::rt::Executor;
@@ -22,7 +22,7 @@ use tokio_rustls::server::TlsStream;
 use tower::Service;
 use tower_http::timeout::TimeoutBody;
 
-use super::activity::{Activity, Check};
+use super::activity::{Activity, Carrier, Check, InFlight};
 use super::connections::Slot;
 use super::socket::{Socket, Stream};
 use super::wire::Wire;
@@ -109,9 +109,20 @@ fn http(conf: &RestConf, lifecycle: Lifecycle) -> auto::Builder<Lifecycle> {
         .max_buf_size(conf.max_header_bytes.max(LEAST_BUFFER));
     http.http2()
         .timer(TokioTimer::new())
-        .max_header_list_size(u32::try_from(conf.max_header_bytes).unwrap_or(u32::MAX));
+        .max_header_list_size(u32::try_from(conf.max_header_bytes).unwrap_or(u32::MAX))
+        .max_concurrent_streams(MAX_STREAMS)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(MAX_STREAMS * STREAM_WINDOW)
+        .enable_connect_protocol();
     http
 }
+
+/// How many requests and sockets one HTTP/2 connection has at a time; the client waits with what would be more.
+const MAX_STREAMS: u32 = 128;
+
+/// How much a client may send on a stream that nobody reads. A connection takes that for each of its streams, so that one whose
+/// reader waits, such as a talker's whom the hub holds back, keeps no other stream waiting.
+const STREAM_WINDOW: u32 = 128 << 10;
 
 /// What hyper must have; a config that was not loaded may say less.
 const LEAST_BUFFER: usize = 8 << 10;
@@ -135,27 +146,30 @@ struct Requests {
 }
 
 impl hyper::service::Service<http::Request<Incoming>> for Requests {
-    type Response = http::Response<InFlight<Body>>;
+    type Response = http::Response<Guarded<Body>>;
     type Error = Infallible;
-    type Future = InFlight<ResponseFuture>;
+    type Future = Guarded<ResponseFuture>;
 
     fn call(&self, mut request: http::Request<Incoming>) -> Self::Future {
-        self.activity.begin(request.version());
+        let carrier = Carrier { activity: self.activity.clone(), version: request.version() };
+        if *request.method() == Method::CONNECT {
+            request.extensions_mut().insert(carrier.clone());
+        }
         let is_http2 = request.version() == Version::HTTP_2;
-        let guard = Guard { activity: self.activity.clone(), is_http2, is_waiting: false };
+        let guard = Guard { in_flight: carrier.hold(), is_http2, is_waiting: false };
         request.extensions_mut().insert(PeerAddr(self.peer));
         let mut service = self.service.clone();
         let inner = match self.body_timeout {
             limit if limit.is_zero() || request.body().is_end_stream() => service.call(request),
             limit => service.call(request.map(|body| TimeoutBody::new(limit, body))),
         };
-        InFlight { inner, guard: Some(guard) }
+        Guarded { inner, guard: Some(guard) }
     }
 }
 
-/// Ends a request's time in flight when it is dropped.
+/// A request in flight.
 struct Guard {
-    activity: Arc<Activity>,
+    in_flight: InFlight,
     is_http2: bool,
     /// Whether a frame of the response was taken, and no further one asked for.
     is_waiting: bool,
@@ -165,7 +179,7 @@ impl Guard {
     /// Notes that hyper asks for a frame.
     fn go_on(&mut self) {
         if mem::take(&mut self.is_waiting) {
-            self.activity.go_on();
+            self.in_flight.activity().go_on();
         }
     }
 
@@ -173,7 +187,7 @@ impl Guard {
     fn wait(&mut self) {
         if self.is_http2 {
             self.is_waiting = true;
-            self.activity.wait();
+            self.in_flight.activity().wait();
         }
     }
 }
@@ -181,31 +195,30 @@ impl Guard {
 impl Drop for Guard {
     fn drop(&mut self) {
         self.go_on();
-        self.activity.end();
     }
 }
 
 pin_project! {
     /// A response on its way, and then its body: the request is in flight until both are gone.
-    struct InFlight<T> {
+    struct Guarded<T> {
         #[pin]
         inner: T,
         guard: Option<Guard>,
     }
 }
 
-impl Future for InFlight<ResponseFuture> {
-    type Output = Result<http::Response<InFlight<Body>>, Infallible>;
+impl Future for Guarded<ResponseFuture> {
+    type Output = Result<http::Response<Guarded<Body>>, Infallible>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let response: Response = ready!(this.inner.poll(cx))?;
         let guard = this.guard.take();
-        Poll::Ready(Ok(response.map(|inner| InFlight { inner, guard })))
+        Poll::Ready(Ok(response.map(|inner| Guarded { inner, guard })))
     }
 }
 
-impl HttpBody for InFlight<Body> {
+impl HttpBody for Guarded<Body> {
     type Data = Bytes;
     type Error = axum_core::Error;
 

@@ -19,6 +19,7 @@ use std::time::Duration;
 use tokio::net::{TcpListener, lookup_host};
 use tokio::time::Instant;
 
+pub(crate) use self::activity::Carrier;
 pub(crate) use self::socket::{Socket, Stream};
 
 use self::dev::DevServer;

@@ -1,11 +1,13 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use http_body_util::BodyExt;
 use hyper::client::conn::http2::{SendRequest, handshake};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use rest::extract::State;
-use rest::{Body, Engine, Request, Route, Upgrade, header};
-use tokio::io::{AsyncRead, AsyncWrite};
+use rest::middleware::from_fn;
+use rest::{Body, Engine, Method, Protocol, Request, RestConf, Route, Upgrade, header};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::Barrier;
 
@@ -91,4 +93,98 @@ async fn an_upgrade_is_refused_on_http2() {
     let answer = get(&mut sender, "http://localhost/").await;
 
     assert_eq!(answer, "HTTP/2.0 426 this route needs a connection that can be upgraded");
+}
+
+/// Says everything back.
+async fn mirror(upgrade: Upgrade) -> rest::Response {
+    upgrade.on_upgrade(header::HeaderMap::new(), |connection, _| async {
+        let (mut read, mut write) = tokio::io::split(connection);
+        let _ = tokio::io::copy(&mut read, &mut write).await;
+        let _ = write.shutdown().await;
+    })
+}
+
+/// Opens a stream by extended CONNECT, RFC 8441; an error is the status that refuses it.
+async fn open(
+    sender: &mut SendRequest<Body>,
+    uri: &str,
+) -> Result<impl AsyncRead + AsyncWrite + Unpin + use<>, u16> {
+    let mut request = Request::builder().method(Method::CONNECT).uri(uri).body(Body::empty()).unwrap();
+    request.extensions_mut().insert(Protocol::from_static("mirror"));
+    let response = within("a response", sender.send_request(request)).await.unwrap();
+    match response.status().as_u16() {
+        200 => Ok(TokioIo::new(hyper::upgrade::on(response).await.unwrap())),
+        status => Err(status),
+    }
+}
+
+async fn ended(sender: &mut SendRequest<Body>) {
+    let ended = async {
+        while !sender.is_closed() {
+            tokio::task::yield_now().await;
+        }
+    };
+    within("the connection ends", ended).await;
+}
+
+async fn said_back(stream: &mut (impl AsyncRead + AsyncWrite + Unpin), said: &str) {
+    stream.write_all(said.as_bytes()).await.unwrap();
+    let mut heard = vec![0; said.len()];
+    within("what was said", stream.read_exact(&mut heard)).await.unwrap();
+    assert_eq!(heard, said.as_bytes());
+}
+
+#[tokio::test]
+async fn an_extended_connect_is_an_upgrade_of_its_stream() {
+    let (told, mut heard) = tokio::sync::mpsc::unbounded_channel();
+    let mut engine = Engine::new(conf());
+    engine.add_route(Route::get("/mirror/:name", mirror));
+    engine.add_route(Route::get("/page", || async { "Hello!" }));
+    engine.layer(from_fn(move |request: Request, next: rest::middleware::Next| {
+        let told = told.clone();
+        async move {
+            let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+            let response = next.run(request).await;
+            told.send(format!("{method} {path} {}", response.status().as_u16())).unwrap();
+            response
+        }
+    }));
+    let running = Running::start(engine).await;
+    let mut sender = connect(TcpStream::connect(running.addr).await.unwrap()).await;
+
+    let mut one = open(&mut sender, "http://localhost/mirror/one").await.ok().unwrap();
+    let mut two = open(&mut sender, "http://localhost/mirror/two").await.ok().unwrap();
+    said_back(&mut one, "from one").await;
+    said_back(&mut two, &"from two ".repeat(100_000)).await;
+    assert_eq!(get(&mut sender, "http://localhost/page").await, "HTTP/2.0 200 Hello!", "beside them");
+    assert_eq!(open(&mut sender, "http://localhost/page").await.err(), Some(405), "what is no upgrade");
+    one.shutdown().await.unwrap();
+    assert_eq!(within("the end", one.read(&mut [0])).await.unwrap(), 0, "which ends that stream alone");
+    said_back(&mut two, "still there").await;
+
+    let seen = ["CONNECT /mirror/one 200", "CONNECT /mirror/two 200", "GET /page 200", "CONNECT /page 405"];
+    for expected in seen {
+        assert_eq!(heard.recv().await.as_deref(), Some(expected));
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_carries_an_upgraded_stream_is_not_idle() {
+    let mut engine = Engine::new(RestConf { idle_timeout: Duration::from_millis(200), ..conf() });
+    engine.add_route(Route::get("/mirror", mirror));
+    engine.add_route(Route::get("/page", || async { "Hello!" }));
+    let running = Running::start(engine).await;
+    let mut sender = connect(TcpStream::connect(running.addr).await.unwrap()).await;
+    let mut stream = open(&mut sender, "http://localhost/mirror").await.ok().unwrap();
+    said_back(&mut stream, "hello").await;
+
+    // Idle from later on, and gone: by then the other one would be, too.
+    let mut idle = connect(TcpStream::connect(running.addr).await.unwrap()).await;
+    get(&mut idle, "http://localhost/page").await;
+    ended(&mut idle).await;
+
+    assert_eq!(get(&mut sender, "http://localhost/page").await, "HTTP/2.0 200 Hello!", "no farewell came");
+    said_back(&mut stream, "still there").await;
+    drop(stream);
+    ended(&mut sender).await;
 }
