@@ -73,6 +73,10 @@ pub struct WsConf {
     /// take bytes is not. 100 ms to 1 h; default 10 s.
     #[serde(with = "range::Millis::<100, 3_600_000>")]
     pub write_timeout: Duration,
+    /// From how many bytes on, of messages that the socket has not begun to take, there is no room for another: then `send`
+    /// waits. A single message may be longer. 1 KiB to 1 GiB; default 1 MiB.
+    #[serde(with = "range::Integer::<1024, 1_073_741_824>")]
+    pub max_queued_bytes: usize,
     /// How long closing may take, from our close frame to the end of the connection; then it is cut. 0 to 1 h;
     /// default 5 s.
     #[serde(with = "range::Millis::<0, 3_600_000>")]
@@ -217,6 +221,7 @@ impl Default for WsConf {
             ping_interval: Duration::from_secs(20),
             pong_timeout: Duration::from_secs(10),
             write_timeout: Duration::from_secs(10),
+            max_queued_bytes: 1 << 20,
             close_timeout: Duration::from_secs(5),
             compression: Compression::default(),
         }

@@ -5,6 +5,7 @@ use flate2::{Compress, Compression as Level, FlushCompress, Status};
 
 use crate::compression::Half;
 use crate::conf::Compression;
+use crate::error::Error;
 use crate::prepared::{Prepared, Twin};
 
 /// How one connection's messages are compressed, RFC 7692 section 7.2.1.
@@ -21,6 +22,9 @@ pub(crate) struct Deflater {
 /// What a connection's compressor remembers, from its first message on.
 #[derive(Default)]
 pub(crate) struct History(Option<Box<Compress>>);
+
+/// A message that is compressed part by part.
+pub(crate) struct Streaming(Box<Compress>);
 
 /// What a compressor was made for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,9 +68,49 @@ impl Deflater {
         deflated.map_or_else(|| message.frame().clone(), |deflated| message.deflated(&deflated))
     }
 
+    /// Begins a message that comes in parts, after those that went through `history`. That has its compressor back at the
+    /// [end](Self::end_stream).
+    pub(crate) fn stream(&self, history: &mut History) -> Streaming {
+        Streaming(history.0.take().unwrap_or_else(|| Box::new(self.key.compressor())))
+    }
+
+    /// Ends such a message with what was still to be said of it.
+    pub(crate) fn end_stream(&self, history: &mut History, stream: Streaming) -> Result<Bytes, Error> {
+        let Streaming(mut compressor) = stream;
+        let mut out = run(&mut compressor, &[], FlushCompress::Sync)?;
+        out.truncate(out.len() - TAIL.len());
+        if self.has_takeover {
+            history.0 = Some(compressor);
+        }
+        Ok(out.into())
+    }
+
     /// What is to be compressed has a twin, and is not too short.
     fn twin<'a>(&self, message: &'a Prepared) -> Option<&'a Twin> {
         message.twin().filter(|_| message.payload().len() >= self.threshold)
+    }
+}
+
+impl Streaming {
+    /// Takes a part, and returns what there is to send by now.
+    pub(crate) fn compress(&mut self, part: &[u8]) -> Result<Vec<u8>, Error> {
+        run(&mut self.0, part, FlushCompress::None)
+    }
+}
+
+/// Compresses all of `input`. A flush ends with [`TAIL`].
+fn run(compressor: &mut Compress, input: &[u8], flush: FlushCompress) -> Result<Vec<u8>, Error> {
+    let begin = compressor.total_in();
+    let mut out = Vec::with_capacity(input.len() / 4 + 64);
+    loop {
+        let read = usize::try_from(compressor.total_in() - begin).unwrap_or(usize::MAX);
+        // It fails only where a stream has ended, and these never end.
+        compressor.compress_vec(&input[read..], &mut out, flush).map_err(Error::peer)?;
+        let is_read = compressor.total_in() - begin == input.len() as u64;
+        if is_read && out.len() < out.capacity() {
+            return Ok(out);
+        }
+        out.reserve(out.len() + 64);
     }
 }
 

@@ -1,43 +1,38 @@
-use std::collections::VecDeque;
 use std::io;
-use std::mem;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::task::AtomicWaker;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::task::coop::has_budget_remaining;
 
-use crate::batch::Batch;
-use crate::close::CloseFrame;
-use crate::deflate::Deflater;
+use crate::close::{CloseCode, CloseFrame};
+use crate::deflate::{Deflater, History, Streaming};
 use crate::error::{Error, Kind};
-use crate::mask;
 use crate::prepared::Prepared;
 use crate::role::Role;
+use crate::wakers::Wakers;
+
+mod state;
+
+use self::state::State;
 
 /// What a socket's bytes go over.
 pub(crate) trait Transport: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Transport for T {}
 
-/// How many bytes and messages go into one write, so that a pong or a close waits for no more than this.
-const MAX_BATCH_BYTES: usize = 64 * 1024;
-pub(crate) const MAX_BATCH_MESSAGES: usize = 64;
-
 const NO_RTT: u64 = u64::MAX;
 
-/// How many pongs go out together at most.
-const MAX_PONGS: usize = 16;
+/// How many messages go into one write at most.
+pub(crate) const MAX_BATCH_MESSAGES: usize = 64;
 
 /// A socket, and what is still to be written to it.
 ///
-/// Shared by the reader's half, which puts pongs and closes into it, the writer's half, which puts messages, and the
-/// session, which closes. The lock is short: it is held for one non-blocking call, never across an await. A frame is
+/// Shared by the reader's half, which puts pongs and closes into it, the writer's half and the senders, which put messages,
+/// and the session, which closes. The lock is short: it is held for one non-blocking call, never across an await. A frame is
 /// never torn, control frames go before messages, and nothing goes after a close.
 pub(crate) struct Outbox {
     state: Mutex<State>,
@@ -50,30 +45,11 @@ pub(crate) struct Outbox {
     rtt: AtomicU64,
     /// Where compression was agreed on.
     deflater: Option<Deflater>,
+    /// Where that has context takeover. Locked before the state, from the making of a frame to its queueing.
+    history: Mutex<History>,
+    /// From how many queued bytes on there is no room.
+    max_queued: usize,
     role: Role,
-}
-
-struct State {
-    /// Where we are the client, each frame is masked when its write begins.
-    role: Role,
-    /// `None` once the connection is cut.
-    io: Option<Box<dyn Transport>>,
-    /// The frames of the write that is going on.
-    batch: Batch,
-    /// Messages that are not in a batch yet.
-    queue: VecDeque<Bytes>,
-    ping: Option<[u8; 4]>,
-    /// Those that go out together; see [`State::pong`].
-    pongs: VecDeque<Bytes>,
-    close: Option<Bytes>,
-    is_closed: bool,
-    /// What our own close says, where we were the first.
-    close_frame: Option<CloseFrame>,
-    sent: Traffic,
-    /// Whether the socket took nothing when it was last offered something.
-    is_stuck: bool,
-    /// How often the socket went on after it was stuck.
-    resumed: u64,
 }
 
 /// What went one way, for the closing line.
@@ -88,28 +64,22 @@ pub(crate) struct Traffic {
 pub(crate) enum Side {
     Reader,
     Writer,
+    Sender,
 }
 
 impl Outbox {
-    pub(crate) fn new(io: impl Transport + 'static, role: Role, deflater: Option<Deflater>) -> Self {
+    pub(crate) fn new(
+        io: impl Transport + 'static,
+        role: Role,
+        deflater: Option<Deflater>,
+        max_queued: usize,
+    ) -> Self {
         let wakers = Arc::new(Wakers::default());
-        let state = State {
-            role,
-            io: Some(Box::new(io)),
-            batch: Batch::default(),
-            queue: VecDeque::new(),
-            ping: None,
-            pongs: VecDeque::new(),
-            close: None,
-            is_closed: false,
-            close_frame: None,
-            sent: Traffic::default(),
-            is_stuck: false,
-            resumed: 0,
-        };
+        let state = State::new(Box::new(io), role);
         let waker = wakers.clone().into();
         let (stopping, rtt) = (AtomicBool::new(false), AtomicU64::new(NO_RTT));
-        Self { state: Mutex::new(state), wakers, waker, stopping, rtt, deflater, role }
+        let (state, history) = (Mutex::new(state), Mutex::default());
+        Self { state, wakers, waker, stopping, rtt, deflater, history, max_queued, role }
     }
 
     /// Which end of the connection this is.
@@ -127,14 +97,79 @@ impl Outbox {
         self.deflater.map_or_else(|| message.frame().clone(), |deflater| deflater.shared(message))
     }
 
-    /// Queues a message's frame.
-    pub(crate) fn push(&self, frame: Bytes) -> Result<(), Error> {
+    /// Queues a message, whether there is [room](Self::has_room) or not.
+    pub(crate) fn feed(&self, message: &Prepared) -> Result<(), Error> {
+        self.queue(message, true).map(drop)
+    }
+
+    /// Queues a message and returns its place in the queue; `None` where there is no room.
+    pub(crate) fn try_feed(&self, message: &Prepared) -> Result<Option<u64>, Error> {
+        self.queue(message, false)
+    }
+
+    fn queue(&self, message: &Prepared, is_forced: bool) -> Result<Option<u64>, Error> {
+        let Some(deflater) = self.deflater.filter(Deflater::has_takeover) else {
+            return self.push(self.frame(message), is_forced);
+        };
+        let mut history = self.history();
+        // Nobody else can take the room or begin to stream, and what the history knows must be sent.
+        if !is_forced && !self.has_room() {
+            return Ok(None);
+        }
+        self.push(deflater.own(&mut history, message), true)
+    }
+
+    fn push(&self, frame: Bytes, is_forced: bool) -> Result<Option<u64>, Error> {
         let mut state = self.state();
         if state.is_closed {
             return Err(Kind::Closed.into());
         }
-        state.queue.push_back(frame);
-        Ok(())
+        if !is_forced && !state.has_room(self.max_queued) {
+            return Ok(None);
+        }
+        Ok(Some(state.push(frame)))
+    }
+
+    /// Whether there is room for a message.
+    pub(crate) fn has_room(&self) -> bool {
+        self.state().has_room(self.max_queued)
+    }
+
+    /// Whether the socket has taken the message with this place.
+    pub(crate) fn has_written(&self, place: u64) -> bool {
+        let state = self.state();
+        let written = if state.batch.has_remaining() { state.written } else { state.begun };
+        place <= written
+    }
+
+    /// Begins a message in parts. Others wait for its end.
+    pub(crate) fn begin_stream(&self) -> Option<Streaming> {
+        let mut history = self.history();
+        self.state().is_streaming = true;
+        self.deflater.map(|deflater| deflater.stream(&mut history))
+    }
+
+    /// The last that there is to say of a message that was compressed in parts.
+    pub(crate) fn end_deflate(&self, stream: Streaming) -> Result<Bytes, Error> {
+        let deflater = self.deflater.as_ref().ok_or(Kind::Closed)?;
+        deflater.end_stream(&mut self.history(), stream)
+    }
+
+    /// Queues a fragment of the message in parts.
+    pub(crate) fn push_fragment(&self, frame: Bytes) -> Result<(), Error> {
+        self.push(frame, true).map(drop)
+    }
+
+    /// Ends the message in parts, whose last fragment is queued.
+    pub(crate) fn end_stream(&self) {
+        self.state().is_streaming = false;
+        self.wakers.wake_senders();
+    }
+
+    /// Ends the connection for a message in parts that is never finished.
+    pub(crate) fn break_stream(&self) {
+        self.close(&CloseFrame::new(CloseCode::INTERNAL_ERROR, "a message was left unfinished"));
+        self.waker.wake_by_ref();
     }
 
     /// Takes all of these frames and writes what the socket takes now, or takes none where something is queued already.
@@ -142,7 +177,7 @@ impl Outbox {
     /// For whoever is not the connection's own task, and hence cannot wait: what is left is that task's, which is woken.
     pub(crate) fn try_write(&self, frames: impl Iterator<Item = Bytes>) -> bool {
         let mut state = self.state();
-        if state.is_closed || state.has_work() {
+        if state.is_closed || state.is_streaming || state.has_work() {
             return false;
         }
         state.begin(frames);
@@ -203,17 +238,12 @@ impl Outbox {
 
     /// Drops the messages that no write has begun with.
     pub(crate) fn clear(&self) {
-        self.state().queue.clear();
+        self.state().clear();
     }
 
     /// What our own close said; `None` where there is none or it is the echo of the peer's.
     pub(crate) fn close_frame(&self) -> Option<CloseFrame> {
         self.state().close_frame.clone()
-    }
-
-    /// How many frames wait for the next write.
-    pub(crate) fn queued(&self) -> usize {
-        self.state().queue.len()
     }
 
     /// How many messages and bytes the socket has taken. It grows while there is progress.
@@ -233,7 +263,7 @@ impl Outbox {
         let mut state = self.state();
         state.io = None;
         state.is_closed = true;
-        state.queue.clear();
+        state.clear();
         drop(state);
         self.waker.wake_by_ref();
     }
@@ -254,14 +284,21 @@ impl Outbox {
         match side {
             Side::Reader => self.wakers.reader.register(cx.waker()),
             Side::Writer => self.wakers.writer.register(cx.waker()),
+            Side::Sender => self.wakers.register_sender(cx.waker()),
         }
     }
 
     /// Writes until nothing is queued or the socket takes no more.
     pub(crate) fn poll_flush(&self, side: Side, cx: &Context<'_>) -> Poll<io::Result<()>> {
+        // Several may wait at once, and a socket remembers one waker only: it gets one that wakes them all.
+        let flush = || self.state().poll_flush(&mut Context::from_waker(&self.waker));
+        if matches!(side, Side::Sender)
+            && let Poll::Ready(flushed) = flush()
+        {
+            return Poll::Ready(flushed); // and is not in the list of those who wait
+        }
         self.register(side, cx);
-        // Both sides may wait at once, and a socket remembers one waker only: it gets one that wakes both.
-        self.state().poll_flush(&mut Context::from_waker(&self.waker))
+        flush()
     }
 
     /// Ends the outbound half of the connection.
@@ -280,109 +317,13 @@ impl Outbox {
         }
     }
 
+    fn history(&self) -> MutexGuard<'_, History> {
+        // What a panic has left of it is as good as any: a compressor refers only to what it has been given.
+        self.history.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         // Every change leaves the state whole, so that a panic elsewhere does not spoil it.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl State {
-    /// Queues a pong. Pings that come in together are answered together; while the socket takes nothing, the newest ping
-    /// alone is, which is all that RFC 6455 section 5.5.3 asks for. So a flood of pings cannot fill the memory.
-    fn pong(&mut self, frame: Bytes) {
-        if self.batch.has_remaining() {
-            self.pongs.clear();
-        }
-        if self.pongs.len() == MAX_PONGS {
-            self.pongs.pop_front();
-        }
-        self.pongs.push_back(frame);
-    }
-
-    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        loop {
-            let mut io = Pin::new(self.io.as_mut().ok_or(io::ErrorKind::NotConnected)?);
-            while self.batch.has_remaining() {
-                let Poll::Ready(written) = self.batch.poll_write(io.as_mut(), cx) else {
-                    // Or it is this task that has written enough for now.
-                    self.is_stuck |= has_budget_remaining();
-                    return Poll::Pending;
-                };
-                let n = written?;
-                if n == 0 {
-                    return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
-                }
-                self.batch.advance(n);
-                self.sent.bytes += n as u64;
-                self.resumed += u64::from(mem::take(&mut self.is_stuck));
-            }
-            if !self.next_batch() {
-                return Pin::new(self.io.as_mut().ok_or(io::ErrorKind::NotConnected)?).poll_flush(cx);
-            }
-        }
-    }
-
-    fn has_work(&self) -> bool {
-        self.batch.has_remaining() || !self.queue.is_empty()
-    }
-
-    /// Puts together what goes into the next write: control frames, then messages up to the budget, then the close.
-    fn next_batch(&mut self) -> bool {
-        let mut bytes = 0;
-        let mut messages = 0;
-        for frame in &self.queue {
-            if messages == MAX_BATCH_MESSAGES || (messages > 0 && bytes + frame.len() > MAX_BATCH_BYTES) {
-                break;
-            }
-            bytes += frame.len();
-            messages += 1;
-        }
-        let mut queue = mem::take(&mut self.queue);
-        self.begin(queue.drain(..messages));
-        if queue.is_empty() {
-            if let Some(close) = self.close.take() {
-                self.put(close);
-            }
-        } else {
-            self.queue = queue; // an empty one is dropped: an idle connection holds no memory of its last burst
-        }
-        self.batch.has_remaining()
-    }
-
-    /// Begins a batch with these messages, and the control frames that are due before them.
-    fn begin(&mut self, messages: impl Iterator<Item = Bytes>) {
-        let ping = self.ping.take().map(|[a, b, c, d]| Bytes::copy_from_slice(&[0x89, 4, a, b, c, d]));
-        let control = mem::take(&mut self.pongs).into_iter().chain(ping);
-        control.for_each(|frame| self.put(frame));
-        for frame in messages {
-            self.put(frame);
-            self.sent.messages += 1;
-        }
-    }
-
-    /// Puts a frame into the batch. A client masks each with a key of its own, also one that others send too.
-    fn put(&mut self, frame: Bytes) {
-        self.batch.push(match self.role {
-            Role::Server => frame,
-            Role::Client => mask::masked(&frame),
-        });
-    }
-}
-
-/// Wakes whoever waits on either side.
-#[derive(Default)]
-struct Wakers {
-    reader: AtomicWaker,
-    writer: AtomicWaker,
-}
-
-impl Wake for Wakers {
-    fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        self.reader.wake();
-        self.writer.wake();
     }
 }

@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 use bytes::{BufMut, Bytes, BytesMut};
 
 use crate::Message;
-use crate::frame::RSV1;
+use crate::frame::{FIN, RSV1};
 
 /// A message as the complete frame that goes over the wire, made once and shared by all its receivers.
 ///
@@ -58,7 +58,7 @@ impl Prepared {
 
     fn new(opcode: u8, payload: &[u8]) -> Self {
         let twin = (payload.len() >= MIN_TWIN).then(Arc::default);
-        Self { frame: frame(opcode, payload), twin }
+        Self { frame: frame(FIN | opcode, payload), twin }
     }
 
     /// The frame, not compressed.
@@ -85,7 +85,7 @@ impl Prepared {
 
     /// The frame of the same message with a compressed payload.
     pub(crate) fn deflated(&self, payload: &[u8]) -> Bytes {
-        frame(RSV1 | (self.frame[0] & 0x0f), payload)
+        frame(FIN | RSV1 | (self.frame[0] & 0x0f), payload)
     }
 }
 
@@ -136,11 +136,11 @@ impl fmt::Debug for Prepared {
     }
 }
 
-/// Makes an unfragmented, unmasked frame, RFC 6455 section 5.2.
-fn frame(opcode: u8, payload: &[u8]) -> Bytes {
+/// Makes an unmasked frame, RFC 6455 section 5.2. Its first byte is `FIN`, the reserved bits and the opcode.
+pub(crate) fn frame(first: u8, payload: &[u8]) -> Bytes {
     const MAX_HEAD: usize = 10;
     let mut frame = BytesMut::with_capacity(MAX_HEAD + payload.len());
-    frame.put_u8(0x80 | opcode);
+    frame.put_u8(first);
     match (u8::try_from(payload.len()), u16::try_from(payload.len())) {
         (Ok(len @ 0..=125), _) => frame.put_u8(len),
         (_, Ok(len)) => {

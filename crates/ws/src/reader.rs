@@ -49,7 +49,7 @@ pub(crate) struct Inbound {
     timer: Pin<Box<Sleep>>,
     messages: u64,
     /// What of this is in the engine's metrics, where there is an engine, and since when.
-    tally: Option<Tally>,
+    tally: Option<Box<Tally>>,
     tallied: Instant,
     peer_close: Option<CloseFrame>,
     /// The first error that the handler was told, and what the peer is to be told.
@@ -135,7 +135,7 @@ impl Inbound {
         gate: Gate,
         outbox: Arc<Outbox>,
         conf: Arc<WsConf>,
-        tally: Option<Tally>,
+        tally: Option<Box<Tally>>,
     ) -> Self {
         let limits = WebSocketConfig::default()
             .read_buffer_size(READ_BUFFER)

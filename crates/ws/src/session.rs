@@ -52,7 +52,7 @@ pub(crate) async fn run<F, Fut>(
     let begin = Instant::now();
     let (home, mut returned) = oneshot::channel();
     let Admission { conf, subprotocol, agreed, peer, place } = admission;
-    let tally = Tally::new(place.engine().clone());
+    let tally = Box::new(Tally::new(place.engine().clone()));
     let socket = WebSocket::open(connection, Role::Server, conf, agreed.as_ref(), Some((home, tally)))
         .await
         .with_handshake(subprotocol, peer);

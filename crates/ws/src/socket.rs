@@ -14,11 +14,13 @@ use crate::deflate::Deflater;
 use crate::error::Error;
 use crate::gate::Gate;
 use crate::message::Message;
+use crate::message_writer::MessageWriter;
 use crate::metrics::Tally;
 use crate::outbox::Outbox;
 use crate::prepared::Prepared;
 use crate::reader::{Inbound, Reader};
 use crate::role::Role;
+use crate::sender::Sender;
 use crate::writer::Writer;
 
 /// A WebSocket connection, the server's end or the client's.
@@ -70,11 +72,11 @@ impl WebSocket {
         role: Role,
         conf: Arc<WsConf>,
         agreed: Option<&Agreed>,
-        session: Option<(oneshot::Sender<Box<Inbound>>, Tally)>,
+        session: Option<(oneshot::Sender<Box<Inbound>>, Box<Tally>)>,
     ) -> Self {
         let (home, tally) = session.unzip();
         let deflater = agreed.and_then(|agreed| Deflater::new(agreed.outbound(role), &conf.compression));
-        let outbox = Arc::new(Outbox::new(io, role, deflater));
+        let outbox = Arc::new(Outbox::new(io, role, deflater, conf.max_queued_bytes));
         let writer = Writer::new(outbox.clone(), conf.write_timeout);
         let inbound = Inbound::new(Gate::new(outbox.clone(), &conf, agreed), outbox, conf, tally).await;
         Self { reader: Reader::new(inbound, home), writer, subprotocol: None, peer: None }
@@ -131,6 +133,29 @@ impl WebSocket {
             closing::leave(&mut inbound, &ended, within).await;
         }
         ended
+    }
+
+    /// Makes a sender, for other tasks.
+    pub fn sender(&self) -> Sender {
+        self.writer.sender()
+    }
+
+    /// Begins a text that is sent in parts; see [`Writer::stream_text`].
+    ///
+    /// # Errors
+    ///
+    /// Those of [`send`](Self::send). Nothing is sent yet.
+    pub async fn stream_text(&mut self) -> Result<MessageWriter<'_, str>, Error> {
+        self.writer.stream_text().await
+    }
+
+    /// Begins a binary message that is sent in parts; see [`Writer::stream_text`].
+    ///
+    /// # Errors
+    ///
+    /// Those of [`send`](Self::send). Nothing is sent yet.
+    pub async fn stream_binary(&mut self) -> Result<MessageWriter<'_, [u8]>, Error> {
+        self.writer.stream_binary().await
     }
 
     /// Closes: sends what is queued and the close, and waits for the peer's, within

@@ -5,13 +5,13 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use futures_util::Sink;
-use tokio::time::{Sleep, sleep};
 
-use crate::deflate::History;
-use crate::end::End;
-use crate::error::{Error, Kind};
-use crate::outbox::{MAX_BATCH_MESSAGES, Outbox, Side};
+use crate::error::Error;
+use crate::message_writer::MessageWriter;
+use crate::outbox::{Outbox, Side};
 use crate::prepared::Prepared;
+use crate::sender::Sender;
+use crate::stall::Stall;
 
 /// The outbound half of a [`WebSocket`](crate::WebSocket).
 ///
@@ -20,17 +20,8 @@ use crate::prepared::Prepared;
 pub struct Writer {
     outbox: Arc<Outbox>,
     timeout: Duration,
-    /// Where compression with context takeover was agreed on.
-    history: History,
     /// There while the socket takes nothing.
     stall: Option<Stall>,
-}
-
-/// A write that does not go on.
-struct Stall {
-    /// How many bytes the socket had taken when the time began.
-    sent: u64,
-    deadline: Pin<Box<Sleep>>,
 }
 
 impl Writer {
@@ -44,22 +35,60 @@ impl Writer {
     /// # Cancel safety
     ///
     /// A message whose `send` was dropped is either not sent at all or sent whole, with the next thing that is sent or
-    /// received. At most 64 such messages are kept; further calls wait.
+    /// received. At most 64 such messages, and [`MaxQueuedBytes`](crate::WsConf::max_queued_bytes), are kept; further calls
+    /// wait.
     pub async fn send(&mut self, message: impl Into<Prepared>) -> Result<(), Error> {
-        // There is room, but for what dropped calls have left behind.
-        std::future::poll_fn(|cx| self.poll_room(cx)).await?;
+        // There is room, but for what dropped calls have left behind, and what senders have queued.
+        self.room().await?;
         self.feed(message)?;
         self.flush().await
     }
 
     /// Queues a message for the next [`flush`](Self::flush). The queue's bound is its callers' affair.
     pub(crate) fn feed(&mut self, message: impl Into<Prepared>) -> Result<(), Error> {
-        let message = message.into();
-        let frame = match self.outbox.deflater() {
-            Some(deflater) if deflater.has_takeover() => deflater.own(&mut self.history, &message),
-            _ => self.outbox.frame(&message),
-        };
-        self.outbox.push(frame)
+        self.outbox.feed(&message.into())
+    }
+
+    /// Begins a text that is sent in parts.
+    ///
+    /// ```
+    /// # async fn example(mut writer: ws::Writer) -> Result<(), ws::Error> {
+    /// let mut story = writer.stream_text().await?;
+    /// for line in ["Once upon a time", " there was a socket."] {
+    ///     story.write(line).await?;
+    /// }
+    /// story.finish().await
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of [`send`](Self::send). Nothing is sent yet.
+    pub async fn stream_text(&mut self) -> Result<MessageWriter<'_, str>, Error> {
+        self.room().await?;
+        let deflate = self.outbox.begin_stream();
+        Ok(MessageWriter::text(self, deflate))
+    }
+
+    /// Begins a binary message that is sent in parts; see [`stream_text`](Self::stream_text).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`send`](Self::send). Nothing is sent yet.
+    pub async fn stream_binary(&mut self) -> Result<MessageWriter<'_, [u8]>, Error> {
+        self.room().await?;
+        let deflate = self.outbox.begin_stream();
+        Ok(MessageWriter::binary(self, deflate))
+    }
+
+    /// Makes a sender, for other tasks.
+    pub fn sender(&self) -> Sender {
+        Sender::new(self.outbox.clone(), self.timeout)
+    }
+
+    /// Waits until the queue has room.
+    pub(crate) async fn room(&mut self) -> Result<(), Error> {
+        std::future::poll_fn(|cx| self.poll_room(cx)).await
     }
 
     /// Writes all that is queued. Cancel safe.
@@ -74,7 +103,7 @@ impl Writer {
     }
 
     pub(crate) fn new(outbox: Arc<Outbox>, timeout: Duration) -> Self {
-        Self { outbox, timeout, history: History::default(), stall: None }
+        Self { outbox, timeout, stall: None }
     }
 
     pub(crate) fn outbox(&self) -> &Arc<Outbox> {
@@ -83,7 +112,7 @@ impl Writer {
 
     /// Ready when the queue has room for a message.
     fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        if self.outbox.queued() < MAX_BATCH_MESSAGES {
+        if self.outbox.has_room() {
             return Poll::Ready(Ok(()));
         }
         self.poll_write(cx)
@@ -95,16 +124,7 @@ impl Writer {
             self.stall = None;
             return Poll::Ready(written.map_err(Error::from));
         }
-        loop {
-            let sent = self.outbox.sent().bytes;
-            let timeout = self.timeout;
-            let stall = self.stall.get_or_insert_with(|| Stall { sent, deadline: Box::pin(sleep(timeout)) });
-            ready!(stall.deadline.as_mut().poll(cx));
-            if stall.sent == sent {
-                return Poll::Ready(Err(Kind::Timeout(End::WriteTimeout, timeout).into()));
-            }
-            self.stall = None; // it is slow, but it goes on
-        }
+        Poll::Ready(Err(ready!(Stall::poll(&mut self.stall, &self.outbox, self.timeout, cx))))
     }
 }
 

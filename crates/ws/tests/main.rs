@@ -6,6 +6,7 @@ mod handshake;
 mod http2;
 mod origin;
 mod messages;
+mod sending;
 mod violations;
 mod attacks;
 mod corpus;

@@ -1,0 +1,175 @@
+use std::collections::VecDeque;
+use std::io;
+use std::mem;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use tokio::io::AsyncWrite;
+use tokio::task::coop::has_budget_remaining;
+
+use super::{MAX_BATCH_MESSAGES, Traffic, Transport};
+use crate::batch::Batch;
+use crate::close::CloseFrame;
+use crate::frame::FIN;
+use crate::mask;
+use crate::role::Role;
+
+/// What is to be written, and where to. Behind the outbox's lock.
+pub(super) struct State {
+    /// Where we are the client, each frame is masked when its write begins.
+    pub(super) role: Role,
+    /// `None` once the connection is cut.
+    pub(super) io: Option<Box<dyn Transport>>,
+    /// The frames of the write that is going on.
+    pub(super) batch: Batch,
+    /// Frames of messages that are not in a batch yet.
+    pub(super) queue: VecDeque<Bytes>,
+    pub(super) queued_bytes: usize,
+    /// How many such frames have ever been in a batch, and in one that is written.
+    pub(super) begun: u64,
+    pub(super) written: u64,
+    /// Whether a message in parts is going out, which no other may interrupt.
+    pub(super) is_streaming: bool,
+    pub(super) ping: Option<[u8; 4]>,
+    /// Those that go out together; see [`State::pong`].
+    pub(super) pongs: VecDeque<Bytes>,
+    pub(super) close: Option<Bytes>,
+    pub(super) is_closed: bool,
+    /// What our own close says, where we were the first.
+    pub(super) close_frame: Option<CloseFrame>,
+    pub(super) sent: Traffic,
+    /// Whether the socket took nothing when it was last offered something.
+    pub(super) is_stuck: bool,
+    /// How often the socket went on after it was stuck.
+    pub(super) resumed: u64,
+}
+
+impl State {
+    pub(super) fn new(io: Box<dyn Transport>, role: Role) -> Self {
+        Self {
+            role,
+            io: Some(io),
+            batch: Batch::default(),
+            queue: VecDeque::new(),
+            queued_bytes: 0,
+            begun: 0,
+            written: 0,
+            is_streaming: false,
+            ping: None,
+            pongs: VecDeque::new(),
+            close: None,
+            is_closed: false,
+            close_frame: None,
+            sent: Traffic::default(),
+            is_stuck: false,
+            resumed: 0,
+        }
+    }
+
+    /// Queues a pong. Pings that come in together are answered together; while the socket takes nothing, the newest ping
+    /// alone is, which is all that RFC 6455 section 5.5.3 asks for. So a flood of pings cannot fill the memory.
+    pub(super) fn pong(&mut self, frame: Bytes) {
+        if self.batch.has_remaining() {
+            self.pongs.clear();
+        }
+        if self.pongs.len() == MAX_PONGS {
+            self.pongs.pop_front();
+        }
+        self.pongs.push_back(frame);
+    }
+
+    pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        loop {
+            let mut io = Pin::new(self.io.as_mut().ok_or(io::ErrorKind::NotConnected)?);
+            while self.batch.has_remaining() {
+                let Poll::Ready(written) = self.batch.poll_write(io.as_mut(), cx) else {
+                    // Or it is this task that has written enough for now.
+                    self.is_stuck |= has_budget_remaining();
+                    return Poll::Pending;
+                };
+                let n = written?;
+                if n == 0 {
+                    return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+                }
+                self.batch.advance(n);
+                self.sent.bytes += n as u64;
+                self.resumed += u64::from(mem::take(&mut self.is_stuck));
+            }
+            if !self.next_batch() {
+                return Pin::new(self.io.as_mut().ok_or(io::ErrorKind::NotConnected)?).poll_flush(cx);
+            }
+        }
+    }
+
+    /// Queues a frame, and returns its place.
+    pub(super) fn push(&mut self, frame: Bytes) -> u64 {
+        self.queued_bytes += frame.len();
+        self.queue.push_back(frame);
+        self.begun + self.queue.len() as u64
+    }
+
+    pub(super) fn has_room(&self, max_queued: usize) -> bool {
+        !self.is_streaming && self.queue.len() < MAX_BATCH_MESSAGES && self.queued_bytes < max_queued
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.queue.clear();
+        self.queued_bytes = 0;
+    }
+
+    pub(super) fn has_work(&self) -> bool {
+        self.batch.has_remaining() || !self.queue.is_empty()
+    }
+
+    /// Puts together what goes into the next write: control frames, then messages up to the budget, then the close.
+    pub(super) fn next_batch(&mut self) -> bool {
+        let mut bytes = 0;
+        let mut messages = 0;
+        for frame in &self.queue {
+            if messages == MAX_BATCH_MESSAGES || (messages > 0 && bytes + frame.len() > MAX_BATCH_BYTES) {
+                break;
+            }
+            bytes += frame.len();
+            messages += 1;
+        }
+        self.queued_bytes -= bytes;
+        let mut queue = mem::take(&mut self.queue);
+        self.begin(queue.drain(..messages));
+        if queue.is_empty() {
+            if let Some(close) = self.close.take() {
+                self.put(close);
+            }
+        } else {
+            self.queue = queue; // an empty one is dropped: an idle connection holds no memory of its last burst
+        }
+        self.batch.has_remaining()
+    }
+
+    /// Begins a batch with these messages, and the control frames that are due before them.
+    pub(super) fn begin(&mut self, messages: impl Iterator<Item = Bytes>) {
+        let ping = self.ping.take().map(|[a, b, c, d]| Bytes::copy_from_slice(&[0x89, 4, a, b, c, d]));
+        let control = mem::take(&mut self.pongs).into_iter().chain(ping);
+        control.for_each(|frame| self.put(frame));
+        self.written = self.begun;
+        for frame in messages {
+            self.begun += 1;
+            self.sent.messages += u64::from(frame[0] & FIN != 0);
+            self.put(frame);
+        }
+    }
+
+    /// Puts a frame into the batch. A client masks each with a key of its own, also one that others send too.
+    pub(super) fn put(&mut self, frame: Bytes) {
+        self.batch.push(match self.role {
+            Role::Server => frame,
+            Role::Client => mask::masked(&frame),
+        });
+    }
+}
+
+/// How many bytes go into one write, beside [`MAX_BATCH_MESSAGES`], so that a pong or a close waits for no more than this.
+const MAX_BATCH_BYTES: usize = 64 * 1024;
+
+/// How many pongs go out together at most.
+const MAX_PONGS: usize = 16;
