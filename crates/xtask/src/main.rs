@@ -4,6 +4,7 @@
 
 mod test;
 mod conformance;
+mod bench;
 
 mod browser;
 mod foreign;
@@ -24,6 +25,7 @@ fn main() -> ExitCode {
         }
         Ok(Chore::Test { skipped }) => test::run(&skipped),
         Ok(Chore::Conformance { role, cases, limit }) => conformance::run(role, &cases, limit),
+        Ok(Chore::Bench { arguments }) => bench::run_with(&arguments),
         Err(mistake) => {
             eprintln!("{mistake}\n\n{}", usage());
             return ExitCode::from(2);
@@ -40,8 +42,18 @@ fn main() -> ExitCode {
 #[derive(Debug, PartialEq)]
 enum Chore {
     Usage,
-    Test { skipped: Vec<String> },
-    Conformance { role: Role, cases: Selection, limit: Duration },
+    Test {
+        skipped: Vec<String>,
+    },
+    Conformance {
+        role: Role,
+        cases: Selection,
+        limit: Duration,
+    },
+    /// What the words mean is for the program to say that measures.
+    Bench {
+        arguments: Vec<String>,
+    },
 }
 
 impl Chore {
@@ -57,6 +69,7 @@ impl Chore {
         match chore {
             "test" => Self::parse_test(&arguments),
             "conformance" => Self::parse_conformance(&arguments),
+            "bench" => Ok(Self::Bench { arguments: arguments.into_iter().map(str::to_owned).collect() }),
             other => Err(format!("there is no chore `{other}`")),
         }
     }
@@ -109,7 +122,9 @@ fn usage() -> String {
          conformance [--client] [--cases SPEC] [--minutes LIMIT]\n      \
          the Autobahn testsuite on ws-echo, or on ws-client, for at most LIMIT minutes ({minutes}); needs a Python 2.7 \
          with pip\n      \
-         SPEC is a comma list of cases (`6`, `6.4`, `6.4.3`, `12.*.3`) and of sets (core):{sets}"
+         SPEC is a comma list of cases (`6`, `6.4`, `6.4.3`, `12.*.3`) and of sets (core):{sets}\n\n  \
+         bench http [--connections N] [--seconds N] [--rounds N]\n      \
+         CPU per request of `hello` through the default chain, beside bare hyper and axum, on loopback"
     )
 }
 
@@ -161,6 +176,12 @@ mod tests {
         assert_eq!(parse("conformance --cases"), Err("`--cases` needs a list of cases".to_owned()));
         assert_eq!(parse("conformance --minutes x"), Err("`--minutes` needs a whole number".to_owned()));
         assert_eq!(parse("conformance --fast"), Err("`conformance` does not know `--fast`".to_owned()));
+    }
+
+    #[test]
+    fn a_bench_gets_its_words_as_they_are() {
+        let arguments = vec!["http".to_owned(), "--rounds".to_owned(), "2".to_owned()];
+        assert_eq!(parse("bench http --rounds 2"), Ok(Chore::Bench { arguments }));
     }
 
     #[test]

@@ -95,7 +95,17 @@ impl LogConf {
         }
     }
 
-    fn layer_to<S, W>(&self, writer: W) -> Box<dyn Layer<S> + Send + Sync>
+    /// Creates this log as a [`layer`](Self::layer) that writes to `writer`, whatever [`mode`](Self::mode) says: to keep it
+    /// in memory for a test, or to send it elsewhere.
+    ///
+    /// ```
+    /// use rest::conf::LogConf;
+    /// use tracing_subscriber::layer::SubscriberExt;
+    ///
+    /// let log = tracing_subscriber::registry().with(LogConf::default().layer_to(std::io::stdout));
+    /// tracing::subscriber::with_default(log, || tracing::info!("a line of JSON"));
+    /// ```
+    pub fn layer_to<S, W>(&self, writer: W) -> Box<dyn Layer<S> + Send + Sync>
     where
         S: Subscriber + for<'s> LookupSpan<'s>,
         W: for<'w> MakeWriter<'w> + Send + Sync + 'static,

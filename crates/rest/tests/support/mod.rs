@@ -9,10 +9,8 @@ use std::time::Duration;
 use http_body_util::BodyExt;
 use rest::conf::Mode;
 use rest::conf::ShutdownConf;
-use rest::{Body, Engine, Request, Response, RestConf, ServeError};
-use tokio::net::TcpListener;
-use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
+use rest::test::Server;
+use rest::{Body, Engine, Request, Response, RestConf};
 use tower::{Service, ServiceExt};
 
 /// Long enough for any machine; only a test that fails waits for it.
@@ -72,25 +70,17 @@ pub(crate) async fn text(response: Response) -> String {
 /// An engine that serves on a port of its own.
 pub(crate) struct Running {
     pub(crate) addr: SocketAddr,
-    shutdown: oneshot::Sender<()>,
-    serving: JoinHandle<Result<(), ServeError>>,
+    server: Server,
 }
 
 impl Running {
     pub(crate) async fn start<S: Clone + Send + Sync + 'static>(engine: Engine<S>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let addr = listener.local_addr().expect("bound");
-        let (shutdown, asked) = oneshot::channel();
-        let serving = tokio::spawn(engine.serve(listener, async { asked.await.unwrap_or(()) }));
-        Self { addr, shutdown, serving }
+        let server = Server::start(engine).await;
+        Self { addr: server.addr(), server }
     }
 
     /// Asks the engine to stop; what it returns ends when the engine has.
     pub(crate) fn stop(self) -> impl Future<Output = ()> {
-        self.shutdown.send(()).expect("the engine still serves");
-        async {
-            let end = within("the engine has stopped", self.serving).await;
-            end.expect("no panic").expect("no error");
-        }
+        within("the engine has stopped", self.server.stop())
     }
 }
