@@ -1,13 +1,17 @@
-//! A real Chromium on the chat page of a real server, as two people who talk.
+//! A real Chromium on the chat page of a real server, as two people who talk, and with a server that says everything back.
 //!
 //! `cargo xtask test` runs this, with the browser set up. By hand it is
 //! `cargo test -p it --test browser`, with Chromium installed and `chromedriver` on the `PATH`.
 //!
-//! Here are the facts, one a test, but for `http2.rs`, which has a server of its own. `stage.rs` holds the server and the browsers that a test gets, `server.rs` the chat
-//! server, `chromium.rs` the driver and its pages, `child.rs` a child process that never outlives its test,
-//! `artifacts.rs` what stays for people to look at.
+//! Here are the facts, one a test, but for those of `http2.rs`, which has a server of its own. `stage.rs` holds the server
+//! and the browsers that a test gets, `server.rs` the chat server, `echo.rs` the one that says everything back, `chromium.rs`
+//! the driver and its pages, `child.rs` a child process that never outlives its test, `artifacts.rs` what stays for people to
+//! look at.
 
 mod stage;
+
+#[path = "../it/echo.rs"]
+mod echo;
 
 mod artifacts;
 mod child;
@@ -16,8 +20,10 @@ mod server;
 mod http2;
 
 use serde_json::json;
+use ws::Compression;
 
 use crate::chromium::becomes;
+use crate::echo::EchoServer;
 use crate::stage::Stage;
 
 #[tokio::test]
@@ -151,4 +157,47 @@ async fn a_phone_shows_all_without_scrolling_sideways() {
     stage.server.stop();
     becomes("the state", "Reconnecting", || phone.text_of("#state")).await;
     fits().await;
+}
+
+#[tokio::test]
+async fn chromium_and_an_echo_of_ours_agree_on_compression_where_it_is_on_and_talk_either_way() {
+    let stage = Stage::set().await;
+    let said = "Object.assign(window, { heard: [], said: ['', 'short ä', 'long ä '.repeat(5000), 'x'.repeat(60000)] })";
+    let talk = "probe = Object.assign(new WebSocket('/echo'), {
+        onopen: () => { for (const text of said) probe.send(text); },
+        onmessage: (message) => heard.push(message.data) })";
+    for is_on in [true, false] {
+        let compression = Compression { enabled: is_on, ..Compression::default() };
+        let mut server = EchoServer::start(compression).await;
+        let page = stage.visit(&server).await;
+        page.eval(&format!("void ({said})")).await;
+        page.eval(&format!("void (window.{talk})")).await;
+
+        let agreed = server.agreed().await;
+        becomes("all is heard", json!(true), || page.eval("JSON.stringify(heard) === JSON.stringify(said)"))
+            .await;
+        assert_eq!(agreed.starts_with("permessage-deflate"), is_on, "{agreed:?}");
+        assert_eq!(page.eval("probe.extensions").await, json!(agreed), "both ends know the same");
+        page.close().await;
+    }
+}
+
+#[tokio::test]
+async fn a_page_of_another_origin_does_not_get_a_socket() {
+    let stage = Stage::set().await;
+    let mut own = EchoServer::start(Compression::default()).await;
+    let other = EchoServer::start(Compression::default()).await;
+    let page = stage.visit(&other).await;
+    let connect = |url: &str| {
+        format!(
+            "void (window.state = '', window.probe = Object.assign(new WebSocket('ws://{url}/echo'), {{
+                onopen: () => state = 'open', onclose: (event) => state = `closed ${{event.code}}` }}))"
+        )
+    };
+    page.eval(&connect(&own.authority)).await;
+    becomes("the state", json!("closed 1006"), || page.eval("state")).await;
+    page.eval(&connect(&other.authority)).await;
+    becomes("the state", json!("open"), || page.eval("state")).await;
+    assert!(own.has_agreed_on_nothing(), "no handshake of the page's was accepted");
+    page.close().await;
 }

@@ -3,6 +3,7 @@
 use tokio::sync::{Mutex, MutexGuard};
 
 use crate::chromium::{Driver, Look, Page, becomes};
+use crate::echo::EchoServer;
 use crate::server::Server;
 
 /// Held by a test with browsers: two of these are all that a small machine can serve within the deadlines.
@@ -35,6 +36,11 @@ impl Stage {
 
     pub(crate) async fn phone(&self) -> Page {
         self.page(Look::Phone).await
+    }
+
+    /// Opens a page of another server's.
+    pub(crate) async fn visit(&self, server: &EchoServer) -> Page {
+        self.driver.open(&format!("http://{}/", server.authority), Look::Light).await
     }
 
     async fn page(&self, look: Look) -> Page {

@@ -1,10 +1,13 @@
 // A WebSocket client on npm's `ws`, worked by a test: commands come in on stdin, events go out on stdout, a line each.
 // `client.py` is its twin on Python's `websockets`.
 //
-//   NODE_PATH=…/node_modules node client.cjs URL [SUBPROTOCOL]...
+//   NODE_PATH=…/node_modules [COMPRESSION=plain|small|takeover] node client.cjs URL [SUBPROTOCOL]...
 //
-//   commands   send TEXT   binary HEX   ping   close CODE REASON
-//   events     open SUBPROTOCOL   text TEXT   binary HEX   pong   error MESSAGE   closed CODE REASON
+//   commands   send TEXT   binary HEX   ping   extensions   close CODE REASON
+//   events     open SUBPROTOCOL   text TEXT   binary HEX   pong   extensions NAMES   error MESSAGE   closed CODE REASON
+//
+// `plain` offers no compression; `small` wants windows of 10 bits and no context taken over; `takeover`, which is also the
+// default, leaves all to the server. `extensions` tells the names of those that were agreed on.
 //
 // TEXT is a JSON string, quotes included, so that a newline in it does not end the line. CODE is 1006 when there was
 // no close frame. `closed` is always the last event. The end of stdin closes with 1000.
@@ -15,7 +18,18 @@ const readline = require("node:readline");
 const WebSocket = require("ws");
 
 const [url, ...subprotocols] = process.argv.slice(2);
-const socket = new WebSocket(url, subprotocols);
+const perMessageDeflate = {
+  plain: false,
+  small: {
+    threshold: 0,
+    serverNoContextTakeover: true,
+    clientNoContextTakeover: true,
+    serverMaxWindowBits: 10,
+    clientMaxWindowBits: 10,
+  },
+  takeover: { threshold: 0 },
+}[process.env.COMPRESSION ?? "takeover"];
+const socket = new WebSocket(url, subprotocols, { perMessageDeflate });
 const tell = (...words) => process.stdout.write(words.join(" ").trimEnd() + "\n");
 
 socket.on("open", () => {
@@ -37,6 +51,7 @@ function obey(line) {
   if (command === "send") socket.send(JSON.parse(rest));
   else if (command === "binary") socket.send(Buffer.from(rest, "hex"));
   else if (command === "ping") socket.ping();
+  else if (command === "extensions") tell("extensions", socket.extensions.split(";")[0]);
   else if (command === "close") socket.close(Number.parseInt(rest) || 1000, rest.replace(/^\d+ ?/, ""));
   else tell("error", `unknown command: ${line}`);
 }

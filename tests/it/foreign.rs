@@ -32,6 +32,17 @@ impl Foreigner {
         all
     }
 
+    /// The same, with compression as told; the head comments list the ways.
+    pub(crate) async fn connect_all_with(url: &str, compression: &str) -> Vec<Self> {
+        let mut all = Vec::new();
+        for kind in &*KINDS {
+            let mut command = kind.command("client");
+            command.env("COMPRESSION", compression).arg(url);
+            all.push(Self::connect(kind.name, &mut command).await);
+        }
+        all
+    }
+
     async fn connect(name: &'static str, command: &mut Command) -> Self {
         let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true).spawn();
         let mut child = child.unwrap_or_else(|e| panic!("{name} cannot be run: {e}"));

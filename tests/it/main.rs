@@ -1,13 +1,14 @@
 //! Zeroxide from outside: the examples as programs, over real sockets, with clients that others wrote.
 //!
 //! `house.rs` keeps `docs/ARCHITECTURE.md` true. Then one module per thing that must work, each test a sentence. The
-//! others are what they stand on: `program.rs` runs an example, `client.rs` and `foreign.rs` talk to it, `raw.rs` does
+//! others are what they stand on: `program.rs` runs an example, `echo.rs` is a server in the test itself, `client.rs` and `foreign.rs` talk to them, `raw.rs` does
 //! so byte by byte, `folder.rs` holds files, and `deadline.rs` bounds every wait.
 
 mod house;
 
 mod chat;
 mod foreign_members;
+mod foreign_clients;
 mod foreign_servers;
 mod slow;
 #[cfg(unix)]
@@ -17,6 +18,7 @@ mod panic;
 mod examples;
 
 mod program;
+mod echo;
 mod client;
 mod foreign;
 mod raw;
