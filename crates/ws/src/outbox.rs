@@ -135,6 +135,11 @@ impl Outbox {
         self.state().has_room(self.max_queued)
     }
 
+    /// Whether a ping, a pong or a close is to go out.
+    pub(crate) fn has_control(&self) -> bool {
+        self.state().has_control()
+    }
+
     /// Whether the socket has taken the message with this place.
     pub(crate) fn has_written(&self, place: u64) -> bool {
         let state = self.state();

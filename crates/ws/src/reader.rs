@@ -185,8 +185,12 @@ impl Inbound {
             return Poll::Ready(Err(Kind::Stopping.into()));
         }
         let received = self.poll_message(cx);
-        // Whatever came of it, a pong or the echo of a close may have to go out. A socket that takes nothing now is no
-        // reason to wait: the flush goes on with the next call.
+        // Whatever came of it, a pong or the echo of a close may have to go out. Messages that were fed wait for more, as long
+        // as there is something to receive. A socket that takes nothing now is no reason to wait: the flush goes on with the
+        // next call.
+        if received.is_ready() && !self.outbox.has_control() {
+            return received;
+        }
         let flushed = self.outbox.poll_flush(Side::Reader, cx);
         if let (Poll::Pending, Poll::Ready(Err(error))) = (&received, flushed) {
             self.phase = Phase::Broken;

@@ -102,6 +102,42 @@ impl WebSocket {
         self.writer.send(message).await
     }
 
+    /// Queues a message: it goes out with the next [`send`](Self::send) or [`flush`](Self::flush), or when
+    /// [`recv`](Self::recv) has nothing more that came in.
+    ///
+    /// For a handler that answers whatever it receives: what came in together is answered in one write. Who goes on to do
+    /// something else flushes first. Waits, and writes, while [`MaxQueuedBytes`](WsConf::max_queued_bytes) or 64 messages are
+    /// queued.
+    ///
+    /// ```
+    /// # async fn echo(mut socket: ws::WebSocket) -> Result<(), ws::Error> {
+    /// while let Some(message) = socket.recv().await? {
+    ///     socket.feed(message).await?;
+    /// }
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of [`send`](Self::send).
+    ///
+    /// # Cancel safety
+    ///
+    /// A message whose `feed` was dropped is not sent at all.
+    pub async fn feed(&mut self, message: impl Into<Prepared>) -> Result<(), Error> {
+        self.writer.room().await?;
+        self.writer.feed(message)
+    }
+
+    /// Sends what was [fed](Self::feed). Cancel safe.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`send`](Self::send).
+    pub async fn flush(&mut self) -> Result<(), Error> {
+        self.writer.flush().await
+    }
+
     /// Runs a handler on the socket as a route's session does: however it ends, the peer is told by the close that fits, within
     /// [`CloseTimeout`](WsConf::close_timeout). For a client, whose sockets have no session.
     ///

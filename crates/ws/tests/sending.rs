@@ -12,7 +12,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, sleep};
 use ws::{CloseCode, Compression, Error, Message, Prepared, Upgrader, WebSocket, WsConf};
 
-use crate::support::{Frame, conf, masked, pair, serve};
+use crate::support::{Frame, conf, masked, pair, serve, text};
 
 const STALL: Duration = Duration::from_secs(10);
 
@@ -207,9 +207,12 @@ async fn parts_and_senders_are_compressed_with_and_without_context_takeover() {
     }
 }
 
-/// A socket that takes everything and remembers how it was given.
+/// A socket that takes everything and remembers how it was given; what comes in has come together.
 #[derive(Clone, Default)]
-struct Record(Arc<Mutex<Vec<Call>>>);
+struct Record {
+    calls: Arc<Mutex<Vec<Call>>>,
+    incoming: Arc<Mutex<Vec<u8>>>,
+}
 
 #[derive(Debug, PartialEq)]
 enum Call {
@@ -220,17 +223,26 @@ enum Call {
 
 impl Record {
     fn note(&self, call: Call) {
-        self.0.lock().expect("no panic").push(call);
+        self.calls.lock().expect("no panic").push(call);
     }
 
     fn calls(&self) -> Vec<Call> {
-        std::mem::take(&mut *self.0.lock().expect("no panic"))
+        std::mem::take(&mut *self.calls.lock().expect("no panic"))
     }
 }
 
 impl AsyncRead for Record {
-    fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, _: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Poll::Pending
+    fn poll_read(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let incoming = std::mem::take(&mut *self.incoming.lock().expect("no panic"));
+        if incoming.is_empty() {
+            return Poll::Pending;
+        }
+        buffer.put_slice(&incoming);
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -278,6 +290,28 @@ async fn short_frames_go_out_in_one_write_long_ones_vectored_and_each_turn_is_fl
         SinkExt::<Prepared>::flush(&mut writer).await.unwrap();
         assert_eq!(record.calls(), expected, "{what}");
     }
+}
+
+#[tokio::test]
+async fn what_is_fed_goes_out_in_one_write_once_there_is_nothing_more_to_receive() {
+    let record = Record::default();
+    let mut socket = WebSocket::from_raw(record.clone(), WsConf::default()).await;
+    *record.incoming.lock().unwrap() =
+        [text("one"), text("two"), masked(0x89, "ping"), text("three")].concat();
+    for _ in 0..3 {
+        let message = socket.recv().await.unwrap().unwrap();
+        socket.feed(message).await.unwrap();
+    }
+    let calls = record.calls();
+    assert!(is_pending(socket.recv()));
+    // The pong does not wait, and takes along what was fed before it.
+    assert_eq!(calls, [Call::Write(6 + 5 + 5), Call::Flush]);
+    assert_eq!(record.calls(), [Call::Write(7), Call::Flush]);
+
+    socket.feed("four").await.unwrap();
+    assert_eq!(record.calls(), []);
+    socket.flush().await.unwrap();
+    assert_eq!(record.calls(), [Call::Write(6), Call::Flush]);
 }
 
 #[tokio::test(start_paused = true)]

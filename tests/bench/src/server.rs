@@ -39,6 +39,17 @@ impl Server {
         let ticks: u64 = fields.get(11..13).ok_or("a short /proc/PID/stat")?.iter().flat_map(|it| it.parse::<u64>()).sum();
         Ok(Duration::from_millis(ticks * 1000 / TICKS_PER_SECOND))
     }
+
+    /// How many bytes of the machine's memory the process holds.
+    ///
+    /// # Errors
+    ///
+    /// There is no `/proc`, as on other systems than Linux.
+    pub(crate) fn resident(&self) -> Result<u64, Box<dyn Error>> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no VmRSS")?;
+        Ok(line.trim().trim_end_matches(" kB").parse::<u64>()? * 1024)
+    }
 }
 
 impl Drop for Server {

@@ -118,6 +118,10 @@ impl State {
         self.queued_bytes = 0;
     }
 
+    pub(super) fn has_control(&self) -> bool {
+        self.ping.is_some() || !self.pongs.is_empty() || self.close.is_some()
+    }
+
     pub(super) fn has_work(&self) -> bool {
         self.batch.has_remaining() || !self.queue.is_empty()
     }
