@@ -11,7 +11,6 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::Role;
 use ws::{Compression, WebSocket, WsConf};
 
-
 fn echo(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("echo");
     for length in [64, 16 << 10] {

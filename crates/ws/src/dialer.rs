@@ -78,6 +78,7 @@ pub struct Dialer {
     subprotocols: Vec<String>,
     timeout: Duration,
     tls: Tls,
+    is_http2: bool,
 }
 
 impl Dialer {
@@ -92,6 +93,7 @@ impl Dialer {
             subprotocols: Vec::new(),
             timeout: Duration::from_secs(10),
             tls: Tls::default(),
+            is_http2: false,
         }
     }
 
@@ -117,9 +119,17 @@ impl Dialer {
     }
 
     /// Sets whom to trust, and with which certificate to answer. By default those are trusted whom Mozilla trusts
-    /// (feature `webpki-roots`). The protocol that is negotiated is always HTTP/1.1.
+    /// (feature `webpki-roots`). Which version of HTTP is negotiated is not its affair.
     pub fn tls(mut self, config: impl Into<Arc<ClientConfig>>) -> Self {
         self.tls = Tls::with(config.into());
+        self
+    }
+
+    /// Speaks HTTP/2 instead of HTTP/1.1: the socket is a stream, by an extended CONNECT (RFC 8441).
+    ///
+    /// Where the scheme is `ws` the server has to speak it without being asked. Each socket is on a connection of its own.
+    pub fn http2(mut self) -> Self {
+        self.is_http2 = true;
         self
     }
 
@@ -127,8 +137,8 @@ impl Dialer {
     ///
     /// # Errors
     ///
-    /// When the URL is none, the server cannot be reached, is not whom it should be, answers other than 101, answers 101
-    /// with anything that was not offered, or takes longer than [`timeout`](Self::timeout).
+    /// When the URL is none, the server cannot be reached, is not whom it should be, refuses, chooses
+    /// anything that was not offered, or takes longer than [`timeout`](Self::timeout).
     ///
     /// # Cancel safety
     ///
@@ -140,7 +150,10 @@ impl Dialer {
             tcp.set_nodelay(true).map_err(Kind::Io)?;
             let peer = tcp.peer_addr().ok();
             if target.is_tls() {
-                let tls = self.tls.connect(target.host(), tcp).await?;
+                let tls = self
+                    .tls
+                    .connect(target.host(), if self.is_http2 { b"h2" } else { b"http/1.1" }, tcp)
+                    .await?;
                 return self.open(&target, tls, peer).await;
             }
             self.open(&target, tcp, peer).await
@@ -177,8 +190,10 @@ impl Dialer {
         io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
         peer: Option<SocketAddr>,
     ) -> Result<WebSocket, ConnectError> {
-        let opening = Opening::new(target, self)?;
-        let Opened { io, subprotocol, agreed } = opening.run(io).await?;
+        let Opened { io, subprotocol, agreed } = match self.is_http2 {
+            false => Opening::new(target, self)?.run(io).await?,
+            true => Opening::new_http2(target, self)?.run_http2(io).await?,
+        };
         let socket = WebSocket::open(io, Role::Client, self.conf.clone(), agreed.as_ref(), None).await;
         Ok(socket.with_handshake(subprotocol, peer))
     }

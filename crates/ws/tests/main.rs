@@ -22,4 +22,5 @@ mod speak;
 mod relay;
 mod client;
 mod dialer;
+mod dialer_http2;
 mod reconnecting;

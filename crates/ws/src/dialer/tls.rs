@@ -15,19 +15,21 @@ pub(super) struct Tls(Arc<OnceLock<Arc<ClientConfig>>>);
 
 impl Tls {
     pub(super) fn with(config: Arc<ClientConfig>) -> Self {
-        let mut config = Arc::unwrap_or_clone(config);
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Self(Arc::new(Arc::new(config).into()))
+        Self(Arc::new(config.into()))
     }
 
+    /// Shakes hands for a protocol of RFC 7301, which the server need not confirm.
     pub(super) async fn connect(
         &self,
         host: &str,
+        alpn: &[u8],
         tcp: TcpStream,
     ) -> Result<TlsStream<TcpStream>, ConnectError> {
         let name = ServerName::try_from(host.to_owned());
         let name = name.map_err(|_| Kind::Url("no certificate can be for its host"))?;
-        let connected = TlsConnector::from(self.config()?).connect(name, tcp).await;
+        let mut config = ClientConfig::clone(&*self.config()?); // but for this one field, all of it is shared
+        config.alpn_protocols = vec![alpn.to_vec()];
+        let connected = TlsConnector::from(Arc::new(config)).connect(name, tcp).await;
         Ok(connected.map_err(|error| match error.kind() {
             io::ErrorKind::InvalidData => Kind::Tls(error), // rustls's own, others are the connection's
             _ => Kind::Io(error),
