@@ -55,6 +55,9 @@ pub struct WsConf {
     /// days.
     #[serde(with = "range::Millis::<0, 2_592_000_000>")]
     pub max_lifetime: Duration,
+    /// Whether a connection ends when the token's `exp` comes with which it was opened (`RouteGroup::jwt`); then it is closed
+    /// with 1008. Default yes. No, for an application that has its clients send a new one.
+    pub close_at_token_expiry: bool,
     /// How long a message, or a frame, may take from its first byte to its last; for a long one the time begins anew with
     /// each 64 KiB that have come in. Then it is closed with 1008. 100 ms to 1 h; default 30 s.
     #[serde(with = "range::Millis::<100, 3_600_000>")]
@@ -216,6 +219,7 @@ impl Default for WsConf {
             first_message_timeout: Duration::ZERO,
             idle_timeout: Duration::ZERO,
             max_lifetime: Duration::ZERO,
+            close_at_token_expiry: true,
             message_timeout: Duration::from_secs(30),
             preset: Preset::Default,
             ping_interval: Duration::from_secs(20),

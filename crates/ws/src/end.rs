@@ -75,6 +75,8 @@ ends! {
     WriteTimeout "write_timeout" 0 "no byte was taken within …"
     /// It had lived for [`MaxLifetime`](crate::WsConf::max_lifetime).
     MaxLifetime "max_lifetime" 1012 "the connection has had its time"
+    /// The token with which it was opened is over: [`CloseAtTokenExpiry`](crate::WsConf::close_at_token_expiry).
+    TokenExpired "token_expired" 1008 "the token is over"
     /// The hub gave the client up, which was too slow.
     TooSlow "too_slow" 1013 "…"
     /// The hub was closed.

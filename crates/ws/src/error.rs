@@ -35,6 +35,8 @@ pub(crate) enum Kind {
     Timeout(End, Duration),
     /// The connection has lived for its time.
     Aged,
+    /// The token with which it was opened is over.
+    Expired,
     /// The hub gave the client up.
     TooSlow(String),
     /// The hub was closed.
@@ -90,6 +92,7 @@ impl Error {
             Kind::Rate(_) => End::MessageRate,
             Kind::Timeout(end, _) => end,
             Kind::Aged => End::MaxLifetime,
+            Kind::Expired => End::TokenExpired,
             Kind::TooSlow(_) => End::TooSlow,
             Kind::HubClosed(_) => End::HubClosed,
             Kind::Stopping => End::Stopping,
@@ -126,7 +129,7 @@ impl fmt::Display for Error {
             Kind::TooBig(limit) => f.write_str(&reason.replace('…', &limit.to_string())),
             Kind::Rate(limit) => f.write_str(&reason.replace('…', &limit.to_string())),
             Kind::Timeout(_, time) => f.write_str(&reason.replace('…', &format!("{time:?}"))),
-            Kind::Utf8 | Kind::Deflate | Kind::Aged | Kind::Stopping => f.write_str(reason),
+            Kind::Utf8 | Kind::Deflate | Kind::Aged | Kind::Expired | Kind::Stopping => f.write_str(reason),
             Kind::Closed => f.write_str("the socket is closed"),
             Kind::Ended(frame) => write!(f, "ended with {frame}"),
             Kind::Peer(_) => f.write_str("what the socket is connected to failed"),

@@ -1,4 +1,5 @@
 use std::fmt;
+use std::time::Duration;
 
 use data_encoding::BASE64;
 use http::header::{
@@ -7,7 +8,7 @@ use http::header::{
 };
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Version};
-use rest::{IntoResponse, Protocol, Response};
+use rest::{IntoResponse, Protocol, Response, TokenClaims};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use crate::compression::Agreed;
@@ -22,6 +23,8 @@ pub(crate) struct Accepted {
     pub(crate) headers: HeaderMap,
     pub(crate) subprotocol: Option<String>,
     pub(crate) agreed: Option<Agreed>,
+    /// How long the request's token is good, if it has one that ends.
+    pub(crate) token: Option<Duration>,
 }
 
 /// Judges an opening handshake. The first clause that is broken is the answer.
@@ -43,7 +46,8 @@ pub(crate) fn judge(parts: &Parts, upgrader: &Upgrader) -> Result<Accepted, Hand
     }
     let offers = extensions(headers).ok_or(HandshakeError::MalformedExtensions)?;
     let agreed = upgrader.compression(parts).and_then(|conf| Agreed::first(&offers, conf));
-    Ok(Accepted::new(key, subprotocol, agreed))
+    let token = parts.extensions.get().and_then(TokenClaims::expires_in);
+    Ok(Accepted { token, ..Accepted::new(key, subprotocol, agreed) })
 }
 
 /// Judges what HTTP/1.1 has for an upgrade, RFC 6455 section 4.2.1; returns the client's key.
@@ -107,7 +111,7 @@ impl Accepted {
             let extensions = HeaderValue::try_from(agreed.to_header()).expect("tokens are ASCII");
             headers.insert(SEC_WEBSOCKET_EXTENSIONS, extensions);
         }
-        Self { headers, subprotocol: subprotocol.map(str::to_owned), agreed }
+        Self { headers, subprotocol: subprotocol.map(str::to_owned), agreed, token: None }
     }
 }
 

@@ -348,7 +348,13 @@ impl Inbound {
             Over::Mute => Kind::Timeout(End::FirstMessageTimeout, self.conf.first_message_timeout),
             Over::Idle => Kind::Timeout(End::IdleTimeout, self.conf.idle_timeout),
             Over::Aged => Kind::Aged,
+            Over::Expired => Kind::Expired,
         }
+    }
+
+    /// Lets the connection end with its token.
+    pub(crate) fn end_with_token(&mut self, good_for: Duration) {
+        self.tenure.end_with_token(good_for, Instant::now());
     }
 
     /// Reads and discards until the peer has closed or is gone. To be bounded in time by the caller.

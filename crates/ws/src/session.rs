@@ -29,6 +29,8 @@ pub(crate) struct Admission {
     pub(crate) subprotocol: Option<String>,
     pub(crate) agreed: Option<Agreed>,
     pub(crate) peer: Option<SocketAddr>,
+    /// How long the request's token is good, where the connection ends with it.
+    pub(crate) token: Option<Duration>,
     pub(crate) place: Place,
 }
 
@@ -51,11 +53,12 @@ pub(crate) async fn run<F, Fut>(
 {
     let begin = Instant::now();
     let (home, mut returned) = oneshot::channel();
-    let Admission { conf, subprotocol, agreed, peer, place } = admission;
+    let Admission { conf, subprotocol, agreed, peer, token, place } = admission;
     let tally = Box::new(Tally::new(place.engine().clone()));
     let socket = WebSocket::open(connection, Role::Server, conf, agreed.as_ref(), Some((home, tally)))
         .await
-        .with_handshake(subprotocol, peer);
+        .with_handshake(subprotocol, peer)
+        .with_token(token);
     let outbox = socket.outbox().clone();
     let mut presence = Presence::new(place, outbox.clone());
 

@@ -92,6 +92,14 @@ impl WebSocket {
         self
     }
 
+    /// Lets the connection end with the token with which it was opened.
+    pub(crate) fn with_token(mut self, good_for: Option<Duration>) -> Self {
+        if let (Some(good_for), Some(inbound)) = (good_for, self.reader.inbound()) {
+            inbound.end_with_token(good_for);
+        }
+        self
+    }
+
     /// Receives the next message; see [`Reader::recv`]. Cancel safe.
     pub async fn recv(&mut self) -> Result<Option<Message>, Error> {
         self.reader.recv().await

@@ -11,6 +11,8 @@ pub(crate) struct Tenure {
     first: Option<Instant>,
     quiet: Option<Quiet>,
     end: Option<Instant>,
+    /// Until when the token is good with which the connection was opened.
+    token: Option<Instant>,
 }
 
 /// A limit to how long nothing is said.
@@ -31,6 +33,8 @@ pub(crate) enum Over {
     Idle,
     /// It has lived for its time.
     Aged,
+    /// Its token is over.
+    Expired,
 }
 
 impl Tenure {
@@ -43,7 +47,13 @@ impl Tenure {
             first: Some(first).filter(is_set).map(|first| now + first.min(FOREVER)),
             quiet: Some(idle).filter(is_set).map(quiet),
             end: Some(life).filter(is_set).map(|life| now + life.min(FOREVER).mul_f32(1.0 - luck / 10.0)),
+            token: None,
         }
+    }
+
+    /// Lets the connection end with its token.
+    pub(crate) fn end_with_token(&mut self, good_for: Duration, now: Instant) {
+        self.token = Some(now + good_for.min(FOREVER));
     }
 
     /// Judges by how many messages have come in, and have gone either way; says when to ask again. To be asked when all
@@ -59,7 +69,12 @@ impl Tenure {
             }
             idle = Some(quiet.since + quiet.timeout);
         }
-        let deadlines = [(self.end, Over::Aged), (self.first, Over::Mute), (idle, Over::Idle)];
+        let deadlines = [
+            (self.token, Over::Expired),
+            (self.end, Over::Aged),
+            (self.first, Over::Mute),
+            (idle, Over::Idle),
+        ];
         if let Some((_, over)) = deadlines.into_iter().find(|(at, _)| at.is_some_and(|at| at <= now)) {
             return Err(over);
         }
@@ -68,7 +83,7 @@ impl Tenure {
 
     /// Lets the connection stay for as long as its end takes.
     pub(crate) fn lift(&mut self) {
-        *self = Self { first: None, quiet: None, end: None };
+        *self = Self { first: None, quiet: None, end: None, token: None };
     }
 }
 

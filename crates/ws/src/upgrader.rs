@@ -143,8 +143,9 @@ impl Upgrader {
         let engine = WsMetrics::of(upgrade.metrics());
         let place = self.place(&engine, &upgrade).inspect_err(|error| engine.refused(error.cause()))?;
         let (conf, peer) = (self.conf.clone(), upgrade.peer());
-        let Accepted { headers, subprotocol, agreed } = accepted;
-        let admission = Admission { conf, subprotocol, agreed, peer, place };
+        let Accepted { headers, subprotocol, agreed, token } = accepted;
+        let token = token.filter(|_| conf.close_at_token_expiry);
+        let admission = Admission { conf, subprotocol, agreed, peer, token, place };
         Ok(upgrade.on_upgrade(headers, move |connection, stopping| {
             session::run(connection, admission, stopping, handler)
         }))

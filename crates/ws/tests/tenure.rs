@@ -1,12 +1,13 @@
 //! How long a connection may stay, and how much its client may say: limits that are off until they are set.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use rest::Engine;
+use rest::conf::JwtConf;
+use rest::{Engine, RouteGroup};
 use tokio::time::{Instant, sleep};
 use ws::{End, Error, Message, Preset, Upgrader, WebSocket, WsConf};
 
-use crate::support::{close, conf, masked, pair, serve, text};
+use crate::support::{close, conf, masked, pair, request, serve, text};
 
 const FIRST: Duration = Duration::from_secs(5);
 const IDLE: Duration = Duration::from_secs(60);
@@ -125,6 +126,39 @@ async fn a_connection_that_has_had_its_time_is_closed_with_1012() {
     times.sort();
     times.dedup();
     assert!(times.len() > 1, "all at the same time: {times:?}");
+}
+
+/// In real time, as a token's `exp` is a time of the wall clock.
+#[tokio::test]
+async fn a_connection_ends_with_its_token_unless_it_is_configured_not_to() {
+    let secret = "a secret of many bytes";
+    let mut engine = Engine::new(conf());
+    for (path, close_at_token_expiry) in [("/ends", true), ("/stays", false)] {
+        let upgrader = Upgrader::new(WsConf { close_at_token_expiry, ..WsConf::default() });
+        let route = upgrader.route(path, async |mut socket: WebSocket| {
+            while let Some(message) = socket.recv().await? {
+                socket.send(message).await?;
+            }
+            Ok::<_, Error>(())
+        });
+        engine.add_routes(RouteGroup::new().route(route).jwt(JwtConf::new(secret)));
+    }
+    let served = serve(engine).await;
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
+    let key = jsonwebtoken::EncodingKey::from_secret(secret.as_bytes());
+    let claims = serde_json::json!({ "exp": now + 2 });
+    let token = jsonwebtoken::encode(&jsonwebtoken::Header::default(), &claims, &key).unwrap();
+    let authorization = format!("Bearer {token}");
+    let open = async |path: &str| {
+        let mut peer = served.connect().await;
+        peer.write(request(path, &[("Authorization", &[&authorization])])).await;
+        assert!(peer.head().await.start_line.contains(" 101 "));
+        peer
+    };
+    let (mut ends, mut stays) = (open("/ends").await, open("/stays").await);
+    assert_eq!(ends.closed().await, (1008, "the token is over".to_owned()));
+    stays.write(text("still here")).await;
+    assert_eq!(stays.text().await, "still here");
 }
 
 #[tokio::test(start_paused = true)]

@@ -13,7 +13,7 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use futures_util::future::{Either, Ready, ready};
 use http::request::Parts;
@@ -33,6 +33,14 @@ pub struct TokenClaims(Arc<Map<String, Value>>);
 impl TokenClaims {
     pub(crate) fn new(claims: Map<String, Value>) -> Self {
         Self(Arc::new(claims))
+    }
+
+    /// How long the token is still good by its `exp`; `None` for one that has none. For what outlives the request.
+    #[must_use]
+    pub fn expires_in(&self) -> Option<Duration> {
+        let exp = Duration::try_from_secs_f64(self.0.get("exp")?.as_f64()?).ok()?;
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        Some(exp.saturating_sub(now))
     }
 }
 
