@@ -2,13 +2,13 @@
 //! page is wrong.
 //!
 //! `arrows.rs` says who may know whom, `files.rs` what every file must hold to, `pages.rs` what the pages claim,
-//! `security.rs` what shows that attacks fail, and `manifests.rs` what the manifests have in common; `repository.rs` reads
+//! `claims.rs` that what the pages claim is shown by tests, and `manifests.rs` what the manifests have in common; `repository.rs` reads
 //! what all of them look at.
 
 mod arrows;
 mod files;
 mod pages;
-mod security;
+mod claims;
 mod manifests;
 
 mod repository;

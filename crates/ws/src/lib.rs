@@ -110,3 +110,8 @@ pub use crate::socket::WebSocket;
 pub use crate::speak::speak;
 pub use crate::upgrader::Upgrader;
 pub use crate::writer::Writer;
+
+/// The page's code compiles, and runs.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/coming-from-go-zero.md")]
+struct ComingFromGoZero;

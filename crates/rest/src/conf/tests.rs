@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::*;
 
 mod anything;
+mod go_zero;
 mod mistakes;
 mod variables;
 

@@ -1,29 +1,33 @@
-//! What `docs/SECURITY.md` claims is shown by tests that are there.
+//! What the pages claim is shown by tests that are there.
 
 use std::collections::HashSet;
 
 use super::pages::{quoted, rows};
 use super::repository::{code_below, files, files_with, read};
 
-const PAGE: &str = "docs/SECURITY.md";
+/// Pages whose tables have tests in their last columns.
+const PAGES: [&str; 2] = [ATTACKS, "docs/coming-from-go-zero.md"];
+
+const ATTACKS: &str = "docs/SECURITY.md";
 
 #[test]
-fn each_attack_names_tests_that_are_there() {
+fn each_claim_names_tests_that_are_there() {
     let tests: HashSet<_> = files_with(&["rs"]).flat_map(|file| tests_of(&read(file))).collect();
-    let page = read(PAGE);
-    for row in rows(&page) {
-        let proofs: Vec<_> = quoted(row.last().expect("a row has cells")).collect();
-        assert!(!proofs.is_empty(), "{PAGE} shows by nothing: {row:?}");
-        for proof in proofs {
-            let is_there = tests.contains(proof) || files().iter().any(|file| file == proof);
-            assert!(is_there, "{PAGE} has {proof}, and there is none");
+    for path in PAGES {
+        for row in rows(&read(path)) {
+            let proofs: Vec<_> = quoted(row.last().expect("a row has cells")).collect();
+            assert!(!proofs.is_empty(), "{path} shows by nothing: {row:?}");
+            for proof in proofs {
+                let is_there = tests.contains(proof) || files().iter().any(|file| file == proof);
+                assert!(is_there, "{path} has {proof}, and there is none");
+            }
         }
     }
 }
 
 #[test]
 fn no_attack_is_missing_and_none_stands_there_twice() {
-    let page = read(PAGE);
+    let page = read(ATTACKS);
     let words = page.split(|c: char| !c.is_alphanumeric());
     let mut found: Vec<u32> = words.filter_map(|word| word.strip_prefix('A')?.parse().ok()).collect();
     found.sort_unstable();
