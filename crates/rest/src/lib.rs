@@ -48,6 +48,7 @@ mod mount;
 mod files;
 mod cors;
 pub mod middleware;
+pub mod breaker;
 pub mod trace;
 pub mod signature;
 pub mod metrics;

@@ -50,6 +50,7 @@ use tower::ServiceBuilder;
 
 pub(crate) use self::bodies::BodiesLayer;
 use self::breaker::BreakerLayer;
+pub(crate) use self::breaker::{Attempt, SharedBreaker};
 pub use self::from_fn::{FromFn, FromFnLayer, Next, from_fn};
 use self::gunzip::GunzipLayer;
 use self::jwt::JwtLayer;

@@ -65,14 +65,12 @@ where
     }
 
     fn call(&mut self, request: Request) -> Self::Future {
-        let attempt = match &self.breaker {
-            None => None,
-            Some(breaker) if breaker.allow() => Some(Attempt { breaker: breaker.clone() }),
-            Some(_) => {
-                self.stat.dropped();
-                return ResponseFuture::Rejected;
-            }
-        };
+        let attempt = self.breaker.as_ref().map(SharedBreaker::attempt);
+        if let Some(None) = attempt {
+            self.stat.dropped();
+            return ResponseFuture::Rejected;
+        }
+        let attempt = attempt.flatten();
         ResponseFuture::Passed { answer: self.inner.call(request), attempt }
     }
 }
@@ -99,7 +97,7 @@ impl<F: Future<Output = Result<Response, Infallible>>> Future for ResponseFuture
             return Poll::Pending;
         };
         if let Some(attempt) = attempt {
-            attempt.breaker.count(!response.status().is_server_error());
+            attempt.count(!response.status().is_server_error());
         }
         Poll::Ready(Ok(response))
     }
@@ -110,6 +108,13 @@ pub(crate) struct Attempt {
     breaker: SharedBreaker,
 }
 
+impl Attempt {
+    /// It was answered.
+    pub(crate) fn count(self, is_success: bool) {
+        self.breaker.count(is_success);
+    }
+}
+
 impl Drop for Attempt {
     fn drop(&mut self) {
         if std::thread::panicking() {
@@ -118,16 +123,19 @@ impl Drop for Attempt {
     }
 }
 
+/// One breaker, for whoever asks it.
 #[derive(Clone)]
-struct SharedBreaker(Arc<Mutex<Breaker>>);
+pub(crate) struct SharedBreaker(Arc<Mutex<Breaker>>);
 
 impl SharedBreaker {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(Arc::new(Mutex::new(Breaker::new(Instant::now()))))
     }
 
-    fn allow(&self) -> bool {
-        self.with(|breaker| breaker.allow(Instant::now(), fastrand::f64()))
+    /// `None` where it must not be made.
+    pub(crate) fn attempt(&self) -> Option<Attempt> {
+        let passes = self.with(|breaker| breaker.allow(Instant::now(), fastrand::f64()));
+        passes.then(|| Attempt { breaker: self.clone() })
     }
 
     fn count(&self, is_success: bool) {
