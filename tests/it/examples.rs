@@ -43,6 +43,33 @@ async fn hello_refuses_what_it_cannot_understand() {
 }
 
 #[tokio::test]
+async fn json_api_keeps_notes_and_has_a_document_of_what_it_does() {
+    let api = Program::start(command("json-api").args(["--dev-port", "0"])).await;
+
+    let saved = raw::post(api.addr(), "/notes", r#"{"text":"buy milk"}"#).await;
+    assert_eq!((saved.status(), saved.body.as_str()), ("200 OK", r#"{"id":1}"#));
+    assert_eq!(raw::get(api.addr(), "/notes/1").await.body, r#"{"text":"buy milk"}"#);
+    let missing = raw::get(api.addr(), "/notes/2").await;
+    assert_eq!(
+        (missing.status(), missing.body.as_str()),
+        ("404 Not Found", r#"{"code":404,"msg":"there is no such note"}"#)
+    );
+    let empty = raw::post(api.addr(), "/notes", r#"{"text":""}"#).await;
+    assert_eq!(empty.status(), "400 Bad Request");
+    assert!(empty.body.contains("text"), "{}", empty.body);
+
+    let (_, rest) = api.announcement().split_once("http://").expect("the document's URL");
+    let dev = rest.split('/').next().and_then(|addr| addr.parse().ok()).expect("an address");
+    let document = raw::get(dev, "/openapi.json").await;
+    assert_eq!(document.header("content-type"), "application/json");
+    let document: Value = serde_json::from_str(&document.body).unwrap();
+    assert_eq!(document["openapi"], "3.1.0");
+    assert_eq!(document["paths"]["/notes/{id}"]["get"]["summary"], "Reads a note.");
+    assert_eq!(document["components"]["schemas"]["Note"]["properties"]["text"]["maxLength"], 200);
+    assert_eq!(raw::get(api.addr(), "/openapi.json").await.status(), "404 Not Found", "it is not public");
+}
+
+#[tokio::test]
 async fn ws_echo_says_everything_back() {
     let echo = Program::start(&mut command("ws-echo")).await;
     assert_eq!(echo.announcement(), format!("echo on ws://localhost:{}/echo", echo.addr().port()));

@@ -164,6 +164,8 @@ static EXAMPLES: LazyLock<HashMap<String, PathBuf>> = LazyLock::new(|| {
             "--package",
             "hello",
             "--package",
+            "json-api",
+            "--package",
             "ws-echo",
             "--package",
             "ws-client",

@@ -36,6 +36,19 @@ pub(crate) async fn get(addr: SocketAddr, path: &str) -> Answer {
     split(&answer)
 }
 
+/// Posts JSON and hangs up.
+pub(crate) async fn post(addr: SocketAddr, path: &str, json: &str) -> Answer {
+    let request = format!(
+        "POST {path} HTTP/1.1\r\nHost: {addr}\r\nConnection: close\r\nContent-Type: application/json\r\n\
+         Content-Length: {}\r\n\r\n{json}",
+        json.len()
+    );
+    let mut stream = say(addr, &request).await;
+    let mut answer = String::new();
+    within("the answer", stream.read_to_string(&mut answer)).await.expect("the answer is text");
+    split(&answer)
+}
+
 /// Asks for a WebSocket as the page of an origin, and returns the answer, or the connection that was taken over.
 pub(crate) async fn handshake(
     addr: SocketAddr,

@@ -58,6 +58,8 @@ pub struct Engine<S = ()> {
     bodies: BodiesLayer,
     metrics: Metrics,
     pub(crate) listeners: Listeners,
+    #[cfg(feature = "openapi")]
+    openapi: Option<utoipa::openapi::OpenApi>,
     /// Those that are found before the routes come to the router.
     mistakes: Vec<RouteError>,
 }
@@ -91,6 +93,8 @@ impl<S: Clone + Send + Sync + 'static> Engine<S> {
             bodies: BodiesLayer::default(),
             metrics: Metrics::new(),
             listeners: Listeners::default(),
+            #[cfg(feature = "openapi")]
+            openapi: None,
             mistakes: Vec::new(),
         }
     }
@@ -240,6 +244,14 @@ impl<S: Clone + Send + Sync + 'static> Engine<S> {
         self.metrics.clone()
     }
 
+    /// Shows this document, completed by the routes that it lacks, as `/openapi.json` on the development server. See
+    /// [`openapi`](crate::openapi).
+    #[cfg(feature = "openapi")]
+    pub fn openapi(&mut self, document: utoipa::openapi::OpenApi) -> &mut Self {
+        self.openapi = Some(document);
+        self
+    }
+
     /// Lists the routes in the order in which they were added.
     pub fn routes(&self) -> impl Iterator<Item = (&Method, &str)> {
         self.routes.iter().map(|featured| (&featured.route.method, featured.route.path.as_str()))
@@ -306,6 +318,10 @@ impl<S: Clone + Send + Sync + 'static> Engine<S> {
     fn build(self) -> Result<(RestConf, EngineService), ServeError> {
         let cors = self.cors.as_ref().map(Cors::new).transpose().map_err(ServeError::Cors)?.map(Arc::new);
         let listing = self.routes_text();
+        #[cfg(feature = "openapi")]
+        let openapi = self.openapi.clone().map(|document| crate::openapi::json(document, self.routes()));
+        #[cfg(not(feature = "openapi"))]
+        let openapi = None;
         let shared = Shared {
             server_slots: Slots::new(self.conf.middlewares.max_conns, self.conf.max_server_conns),
             shedding: Shedding::new(&self.conf),
@@ -361,6 +377,7 @@ impl<S: Clone + Send + Sync + 'static> Engine<S> {
             cors,
             proxies: Proxies::new(&self.conf),
             listing,
+            openapi,
             shared,
             lifecycle: Lifecycle::new(self.metrics, self.listeners),
         };

@@ -56,6 +56,8 @@ pub mod extract;
 mod response;
 pub mod sse;
 mod upgrade;
+#[cfg(feature = "openapi")]
+pub mod openapi;
 pub mod conf;
 mod logging;
 mod serve;

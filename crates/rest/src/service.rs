@@ -38,6 +38,8 @@ pub(crate) struct Inner {
     pub(crate) proxies: Option<Arc<Proxies>>,
     /// The routes, for people.
     pub(crate) listing: String,
+    /// The document of `Engine::openapi`, as JSON.
+    pub(crate) openapi: Option<String>,
     pub(crate) shared: Shared,
     pub(crate) lifecycle: Lifecycle,
 }
@@ -49,6 +51,10 @@ impl EngineService {
 
     pub(crate) fn lifecycle(&self) -> &Lifecycle {
         &self.inner.lifecycle
+    }
+
+    pub(crate) fn openapi(&self) -> Option<&str> {
+        self.inner.openapi.as_deref()
     }
 
     pub(crate) fn listing(&self) -> &str {

@@ -40,6 +40,7 @@ const ALLOWED: [(&str, &[&str]); 3] = [
             "tower-http",
             "tracing",
             "tracing-subscriber",
+            "utoipa",
             "yaml-rust2",
         ],
     ),

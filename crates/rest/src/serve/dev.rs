@@ -12,7 +12,7 @@ use crate::error::ServeError;
 use crate::extract::{Json, State};
 use crate::service::EngineService;
 use crate::shutdown::{Lifecycle, Readiness};
-use crate::{Engine, IntoResponse, RestConf, Route, StatusCode};
+use crate::{Engine, IntoResponse, RestConf, Route, StatusCode, header};
 
 /// The [development server](crate::conf::DevServerConf) of an engine: an engine of its own, with routes about the other.
 pub(super) struct DevServer {
@@ -61,6 +61,7 @@ struct About {
     probe: String,
     paths: Vec<String>,
     routes: String,
+    openapi: Option<String>,
     build: Build,
 }
 
@@ -77,12 +78,14 @@ fn engine(conf: &RestConf, of: &EngineService) -> Engine<Arc<About>> {
     let dev = &conf.dev_server;
     let own = ["/", &dev.health_path, "/routes", "/build"].map(str::to_owned);
     let metrics = dev.enable_metrics.then(|| dev.metrics_path.clone());
+    let document = of.openapi().map(|_| "/openapi.json".to_owned());
     let about = About {
         readiness: of.lifecycle().readiness(),
         healthy: dev.health_response.clone(),
         probe: format!("rest-{}:{}", conf.host, conf.port),
-        paths: own.into_iter().chain(metrics).collect(),
+        paths: own.into_iter().chain(metrics).chain(document).collect(),
         routes: of.listing().to_owned(),
+        openapi: of.openapi().map(str::to_owned),
         build: Build {
             name: conf.name.clone(),
             mode: conf.mode,
@@ -96,6 +99,9 @@ fn engine(conf: &RestConf, of: &EngineService) -> Engine<Arc<About>> {
     engine.add_route(Route::get(dev.health_path.as_str(), health));
     engine.add_route(Route::get("/routes", routes));
     engine.add_route(Route::get("/build", build));
+    if of.openapi().is_some() {
+        engine.add_route(Route::get("/openapi.json", openapi));
+    }
     if dev.enable_metrics {
         engine.add_route(of.lifecycle().metrics().route(dev.metrics_path.as_str()));
     }
@@ -129,6 +135,11 @@ async fn health(State(about): State<Arc<About>>) -> impl IntoResponse {
 
 async fn routes(State(about): State<Arc<About>>) -> impl IntoResponse {
     format!("{}\n", about.routes)
+}
+
+async fn openapi(State(about): State<Arc<About>>) -> impl IntoResponse {
+    let json = [(header::CONTENT_TYPE, "application/json")];
+    (json, about.openapi.clone().unwrap_or_default())
 }
 
 async fn build(State(about): State<Arc<About>>) -> impl IntoResponse {
