@@ -34,7 +34,7 @@
 //! - **Stopping.** [`Server::start`] returns after the listener is closed, requests are finished and upgraded connections
 //!   have been told; see [`ShutdownConf`](conf::ShutdownConf) for the times.
 //! - **Events.** [`Route::sse`] answers with a stream of [`sse::Event`]s.
-//! - **Tests.** [`test`] has a server and a client for them.
+//! - **Tests.** [`mod@test`] has a server and a client for them.
 //! - **Upgrades.** [`Upgrade`] answers 101 and runs a task on the connection, or on a stream of HTTP/2. It is what `ws` is
 //!   built on.
 

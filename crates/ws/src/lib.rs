@@ -22,21 +22,25 @@
 //!
 //! Each rung takes a line more and leaves more to you:
 //!
-//! - [`pump`] connects a socket to a hub's client;
+//! - [`pump`] connects a socket to a hub's client, [`speak`] speaks the hub's protocol on it: rooms, presence, history;
 //! - [`relay`] connects a socket to any stream and sink;
-//! - [`WebSocket::recv`] and [`WebSocket::send`] are the messages;
-//! - [`WebSocket::split`] gives halves that two futures can use at once.
+//! - [`WebSocket::recv`] and [`WebSocket::send`] are the messages, and [`WebSocket::feed`] answers many in one write;
+//! - [`WebSocket::split`] gives halves that two futures can use at once, a [`Sender`] sends from any task, and
+//!   [`Writer::stream_text`] sends one message in parts.
+//!
+//! The same socket is a client's: [`connect`] and [`Dialer`] open one, [`Reconnecting`] keeps one open. In tests it needs no
+//! network, see [`mod@test`].
 //!
 //! # What is taken care of
 //!
 //! - **Handshake.** Each clause of RFC 6455 section 4.2.1 has its own refusal, see [`HandshakeError`]. Pages of other sites
-//!   are refused by default, see [`Upgrader`].
+//!   are refused by default, see [`Upgrader`]. On HTTP/2 it is an extended CONNECT, RFC 8441, and the handler is the same.
 //! - **Limits and times.** Message size, fragments, floods, silence, stuck reads and writes, closing: see [`WsConf`], where
 //!   each has its default. A frame is judged by its head, before its payload is read.
 //! - **Compression.** permessage-deflate (RFC 7692) with clients that offer it, see [`Compression`]; by default what many
 //!   receive is compressed once, and an idle connection holds nothing for it.
 //! - **Closing.** However a handler ends (returns, fails, panics, or the server stops), the peer is told by a code and a
-//!   reason, see [`Error::close_frame`].
+//!   reason, see [`Error::close_frame`]; [`End`] lists the ways. A connection ends with the token it was opened with.
 //! - **Memory.** An idle connection holds less than 4 KiB of heap here, beside its task; a message at most twice what
 //!   has come in of it, whatever it announces; a compressed one no more than the limit and 64 KiB, whatever it becomes;
 //!   nothing is kept after a burst. A [`Prepared`] message is made once, however many receive it.

@@ -96,3 +96,50 @@ async fn a_limit_for_heads_below_what_is_possible_is_the_least_possible() {
 
     assert_eq!(Client::connect(running.addr).await.get("/").await.body, "Hello!");
 }
+
+/// What a chain of servers could read in several ways: it is refused, or read in one, which closes the connection where it had to
+/// choose. `None` leaves that open.
+#[tokio::test]
+async fn where_a_body_ends_is_never_in_doubt() {
+    let running = running(16 << 10).await;
+    for (head, body, expected) in [
+        ("Content-Length: 5", "hello", Some(200)),
+        ("Content-Length: 5\r\nContent-Length: 5", "hello", None),
+        ("Content-Length: 5\r\nContent-Length: 6", "hello!", Some(400)),
+        ("Content-Length: 5, 5", "hello", None),
+        ("Content-Length: +5", "hello", Some(400)),
+        ("Content-Length: 0x5", "hello", Some(400)),
+        ("Content-Length: ", "hello", Some(400)),
+        ("Content-Length: 5 6", "hello", Some(400)),
+        ("Content-Length : 5", "hello", Some(400)),
+        ("Transfer-Encoding: chunked", "5\r\nhello\r\n0\r\n\r\n", Some(200)),
+        ("Transfer-Encoding: chunked\r\nContent-Length: 3", "5\r\nhello\r\n0\r\n\r\n", None),
+        ("Transfer-Encoding: identity", "hello", Some(400)),
+        ("Transfer-Encoding: chunked, identity", "5\r\nhello\r\n0\r\n\r\n", Some(400)),
+        ("Transfer-Encoding: xchunked", "5\r\nhello\r\n0\r\n\r\n", Some(400)),
+        ("Transfer-Encoding: chunked", "5;x=y\r\nhello\r\n0\r\n\r\n", Some(200)),
+        ("Transfer-Encoding: chunked", "-5\r\nhello\r\n0\r\n\r\n", Some(400)),
+        ("Transfer-Encoding: chunked", "ffffffffffffffffff\r\nhello\r\n0\r\n\r\n", Some(400)),
+    ] {
+        // A second request behind it, as a smuggler has it: it is either a request of its own, or nothing.
+        let bytes = format!(
+            "POST / HTTP/1.1\r\nHost: a\r\n{head}\r\n\r\n{body}GET /smuggled HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+        );
+        let mut client = Client::connect(running.addr).await;
+        client.send(bytes).await;
+        let answer = client.closed().await;
+        let status: Option<u16> =
+            answer.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.get(..3)?.parse().ok());
+        if let Some(expected) = expected {
+            assert_eq!(status, Some(expected), "{head:?} {answer:?}");
+        }
+        // The handler has had five bytes, and what is behind them was the next request, or nothing.
+        if status == Some(200) {
+            let (_, behind) =
+                answer.split_once("\r\n\r\nhello").unwrap_or_else(|| panic!("{head:?} {answer:?}"));
+            assert!(behind.is_empty() || behind.starts_with("HTTP/1.1 404"), "{head:?} {answer:?}");
+        } else {
+            assert!(answer.matches("HTTP/1.1 ").count() <= 1, "{head:?} {answer:?}");
+        }
+    }
+}

@@ -189,3 +189,36 @@ async fn a_form_of_several_parts_is_a_form_without_its_files() {
     let error = parse("/", "multipart/form-data; boundary=x", &form[0]).await.unwrap_err();
     assert_eq!((error.status(), error.to_string().as_str()), (StatusCode::BAD_REQUEST, "text has no end"));
 }
+
+mod anything {
+    use futures_util::FutureExt;
+    use proptest::prelude::*;
+    use proptest::sample::select;
+
+    use super::*;
+
+    /// Pieces that mean something, and others.
+    fn text() -> impl Strategy<Value = String> {
+        let piece = select(vec![
+            "room", "text", "count", "loud", "tags", "[]", "kind", "from", "=", "&", ";", "%", "%41", "%zz",
+            "%00", "+", "{", "}", "\"", ":", ",", "[", "]", "null", "true", "-1", "1e999", "300", "\\u0000",
+            "\\", " ", "ä",
+        ]);
+        prop::collection::vec(piece, 0..20).prop_map(|pieces| pieces.concat())
+    }
+
+    proptest! {
+        #[test]
+        fn no_request_makes_it_panic_or_is_told_what_it_said(query in text(), body in text(), json in any::<bool>()) {
+            let target = format!("/?{}", query.replace([' ', '"', '{', '}', '\\', '[', ']', 'ä'], ""));
+            let marked = body.replace("null", "MARK");
+            let parsed = parse(&target, if json { JSON } else { FORM }, &marked).now_or_never().expect("all of it is there");
+            if let Err(rejection) = parsed {
+                let response = rejection.into_response();
+                prop_assert!(response.status().is_client_error());
+                let body = response.into_body().collect().now_or_never().expect("it is there").expect("and whole");
+                prop_assert!(!String::from_utf8_lossy(&body.to_bytes()).contains("MARK"));
+            }
+        }
+    }
+}

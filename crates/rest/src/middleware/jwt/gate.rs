@@ -262,4 +262,24 @@ mod tests {
         assert_eq!(Gate::new(JwtConf { algorithms: Vec::new(), ..conf() }).err(), Some("no JWT algorithm"));
         assert!(Gate::new(JwtConf::new("12345678")).is_ok());
     }
+
+    proptest::proptest! {
+        #[test]
+        fn nothing_but_what_was_signed_is_let_in(at in 0_usize..200, to in "[A-Za-z0-9_.-]", cut in 0_usize..200) {
+            let token = signed(Algorithm::HS256, SECRET, &json!({"sub": "ann", "exp": 2000}));
+            let gate = Gate::new(conf()).unwrap();
+            let mut changed = token.clone();
+            let at = at % token.len();
+            changed.replace_range(at..=at, &to);
+            // The last sign of base64 has bits that say nothing: jsonwebtoken refuses those that are not zero.
+            proptest::prop_assert_eq!(gate.judge(&changed, NOW).is_ok(), changed == token);
+            proptest::prop_assert!(gate.judge(&token[..cut % token.len()], NOW).is_err());
+        }
+
+        #[test]
+        fn no_text_makes_it_panic(text in ".{0,200}", parts in "[A-Za-z0-9_-]{0,80}[.][A-Za-z0-9_-]{0,80}[.][A-Za-z0-9_-]{0,80}") {
+            let gate = Gate::new(conf()).unwrap();
+            proptest::prop_assert!(gate.judge(&text, NOW).is_err() && gate.judge(&parts, NOW).is_err());
+        }
+    }
 }
