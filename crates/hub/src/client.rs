@@ -17,7 +17,7 @@ use crate::handle::{Connection, Handle};
 use crate::identity::{ClientId, Identity};
 use crate::inbox::Item;
 use crate::join::{Join, Joined};
-use crate::member::{Membership, Taken};
+use crate::member::{Membership, Parting, Taken};
 use crate::message::Message;
 use crate::name::{NameError, TopicName};
 use crate::outlet::Outlet;
@@ -140,7 +140,7 @@ impl<M: Message> Client<M> {
 
     /// Leaves for good: the user is not expected back, and others are told at once.
     pub fn close(self) {
-        self.connection.inbox().leave_all(true);
+        self.connection.inbox().leave_all(Parting::Clean);
     }
 
     /// Receives the next event; `None` when the hub is closed and everything has been read.
@@ -309,7 +309,7 @@ impl<M: Message> Client<M> {
                 Err(evicted) => {
                     let inbox = self.connection.inbox();
                     inbox.end(evicted);
-                    inbox.leave_all(false);
+                    inbox.leave_all(Parting::Lost);
                     return Err(evicted);
                 }
             }

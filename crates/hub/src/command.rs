@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 use crate::error::Error;
 use crate::event::Reason;
@@ -58,6 +59,14 @@ impl<M: Message> Command<M> {
     /// A message for everyone, whose publisher does not wait for a receipt.
     pub(crate) fn publish(topic: TopicName, message: M) -> Self {
         Self::Publish { topic, entry: Entry::new(message.into()), key: None, reply: None }
+    }
+
+    /// Since when it waits, if it is a publication.
+    pub(crate) fn published_at(&self) -> Option<Instant> {
+        match self {
+            Self::Publish { entry, .. } => Some(entry.at),
+            _ => None,
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::time::{self, Instant};
@@ -9,6 +10,7 @@ use tokio::time::{self, Instant};
 use crate::command::Command;
 use crate::error::{Cause, Error, Evicted};
 use crate::hub::Hub;
+use crate::member::Parting;
 use crate::message::Message;
 
 /// How a hub is drained.
@@ -44,11 +46,14 @@ impl<M: Message> Hub<M> {
         for link in self.shared.links() {
             clients.extend(self.shared.ask(link, Command::Clients).await?);
         }
+        let remaining = Remaining(&self.shared.drain_remaining);
+        remaining.set(clients.len());
+        tracing::info!(clients = clients.len(), ?drain, "the hub is being drained");
         let deadline = Instant::now().checked_add(drain.deadline);
         let (jitter, mut tick) = (RandomState::new(), time::interval(TICK));
         // Rounded up, so that it ends.
         let per_tick = drain.rate.max(1).div_ceil(TICKS_PER_SECOND) as usize;
-        for few in clients.chunks(per_tick) {
+        for (index, few) in clients.chunks(per_tick).enumerate() {
             if deadline.is_none_or(|deadline| Instant::now() < deadline) {
                 tick.tick().await;
             }
@@ -56,9 +61,11 @@ impl<M: Message> Hub<M> {
                 let part = f64::from(u32::try_from(jitter.hash_one(inbox.id) >> 32).unwrap_or(0))
                     / f64::from(u32::MAX);
                 inbox.end(Evicted::new(Cause::Draining(drain.spread.mul_f64(part))));
-                inbox.leave_all(false); // their users return elsewhere
+                inbox.leave_all(Parting::Lost); // their users return elsewhere
             }
+            remaining.set(clients.len() - index * per_tick - few.len());
         }
+        tracing::info!(clients = clients.len(), "the hub is drained");
         Ok(clients.len())
     }
 
@@ -66,6 +73,21 @@ impl<M: Message> Hub<M> {
     #[must_use]
     pub fn is_draining(&self) -> Option<Duration> {
         *self.shared.draining.borrow()
+    }
+}
+
+/// How many a drain has still to end: nobody, when it is over or has been given up.
+struct Remaining<'a>(&'a AtomicU64);
+
+impl Remaining<'_> {
+    fn set(&self, count: usize) {
+        self.0.store(count as u64, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Remaining<'_> {
+    fn drop(&mut self) {
+        self.set(0);
     }
 }
 

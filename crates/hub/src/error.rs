@@ -6,12 +6,15 @@ use std::time::Duration;
 
 use crate::name::NameError;
 use crate::receipt::Position;
+use crate::window::Limit;
 
 /// The client gets no further message.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Evicted {
     cause: Cause,
     lag: u64,
+    /// Which limit, if it was too slow.
+    limit: Limit,
 }
 
 /// Why the hub ended a client.
@@ -37,15 +40,15 @@ pub enum Cause {
 
 impl Evicted {
     pub(crate) fn new(cause: Cause) -> Self {
-        Self { cause, lag: 0 }
+        Self { cause, lag: 0, limit: Limit::Count }
     }
 
-    pub(crate) fn too_slow(lag: u64) -> Self {
-        Self { cause: Cause::TooSlow, lag }
+    pub(crate) fn too_slow(lag: u64, limit: Limit) -> Self {
+        Self { cause: Cause::TooSlow, lag, limit }
     }
 
     pub(crate) fn gap(lost: u64) -> Self {
-        Self { cause: Cause::Gap, lag: lost }
+        Self { lag: lost, ..Self::new(Cause::Gap) }
     }
 
     /// Why.
@@ -58,6 +61,10 @@ impl Evicted {
     #[must_use]
     pub fn lag(&self) -> u64 {
         self.lag
+    }
+
+    pub(crate) fn limit(&self) -> Limit {
+        self.limit
     }
 }
 

@@ -10,7 +10,7 @@ use crate::hub::Hub;
 use crate::identity::{ClientId, Identity};
 use crate::inbox::{Inbox, Item};
 use crate::join::{Join, Joined};
-use crate::member::Membership;
+use crate::member::{Membership, Parting};
 use crate::message::Message;
 use crate::name::{NameError, TopicName};
 use crate::post::Post;
@@ -94,7 +94,7 @@ impl<M: Message> Handle<M> {
     /// Fails if the client is not in the topic.
     pub fn leave(&self, topic: &TopicName) -> Result<(), Error> {
         let member = self.inbox.forget(topic).ok_or(Error::NotJoined)?;
-        member.leave(true);
+        member.leave(Parting::Clean);
         self.inbox.push(Item::Left(member, None));
         Ok(())
     }

@@ -11,6 +11,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tokio::task;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tracing::Instrument;
 
 use crate::announcer::announce;
 use crate::client::Client;
@@ -77,6 +78,8 @@ pub(crate) struct Shared<M> {
     loops: TaskTracker,
     /// After which time a newcomer may try another server, while this one is drained.
     pub(crate) draining: watch::Sender<Option<Duration>>,
+    /// How many a drain that goes on has still to end.
+    pub(crate) drain_remaining: AtomicU64,
 }
 
 /// The ways to a loop.
@@ -103,11 +106,13 @@ impl<M: Message> Hub<M> {
             // Unbounded, because the loop does not wait; one entry per topic at most.
             let (announcer, announcements) = mpsc::unbounded_channel();
             let (counters, seed) = (Arc::<Counters>::default(), hasher.hash_one(number));
-            let state = State::new(conf.clone(), seed, leaver.clone(), announcer, count.clone());
+            let (leave, count) = (leaver.clone(), count.clone());
+            let state = State::new(conf.clone(), seed, leave, announcer, count, counters.clone());
             let shard = Shard::new(received, leaves, closing.clone(), counters.clone(), state);
             // Their owner is the tracker; they end with the handles, and `close` waits for them. Unconstrained, as
             // tokio's budget of a task would make outlets look full; the loop pauses by itself.
-            loops.spawn(task::coop::unconstrained(shard.run()));
+            let span = tracing::debug_span!("hub_loop", number);
+            loops.spawn(task::coop::unconstrained(shard.run()).instrument(span));
             loops.spawn(announce(announcements, commands.downgrade()));
             Link { commands, leaver, counters }
         };
@@ -123,6 +128,7 @@ impl<M: Message> Hub<M> {
             closing,
             loops,
             draining: watch::Sender::new(None),
+            drain_remaining: AtomicU64::new(0),
         };
         Self { shared: Arc::new(shared) }
     }
@@ -159,7 +165,8 @@ impl<M: Message> Hub<M> {
         let home = identity.user_id().map_or(count % shards, |user| shared.hasher.hash_one(user) % shards);
         // A client's number says where its home is.
         let id = ClientId(count.wrapping_mul(shards).wrapping_add(home));
-        let inbox = Arc::new(Inbox::new(id, identity, shared.conf.max_direct.get()));
+        let (max_direct, counters) = (shared.conf.max_direct.get(), shared.home(id).counters.clone());
+        let inbox = Arc::new(Inbox::new(id, identity, max_direct, counters));
         // Before the command, so that the client is let go however this ends.
         let connection = Connection::new(Handle::new(self.clone(), inbox.clone()));
         shared.ask(shared.home(id), |reply| Command::Connect(inbox, reply)).await?;
@@ -300,9 +307,9 @@ impl<M: Message> Hub<M> {
     pub fn stats(&self) -> Stats {
         let mut stats = Stats::default();
         for link in &self.shared.shards {
-            stats.add(&link.counters);
-            stats.queued.push(link.commands.max_capacity() - link.commands.capacity());
+            stats.add(&link.counters, link.commands.max_capacity() - link.commands.capacity());
         }
+        stats.drain_remaining = self.shared.drain_remaining.load(Ordering::Relaxed);
         stats
     }
 

@@ -10,9 +10,10 @@ use atomic_waker::AtomicWaker;
 use crate::error::{Cause, Error, Evicted};
 use crate::event::Reason;
 use crate::identity::{ClientId, Identity};
-use crate::member::{Member, Membership};
+use crate::member::{Member, Membership, Parting};
 use crate::name::TopicName;
 use crate::outlet::Outlet;
+use crate::stats::Counters;
 
 /// What belongs to a client as a whole, whatever the number of its topics.
 pub(crate) struct Inbox<M> {
@@ -30,6 +31,7 @@ pub(crate) struct Inbox<M> {
     hub_closed: AtomicBool,
     /// The topics that it is in, or is about to be in: those have no member yet.
     topics: Mutex<Vec<(TopicName, Option<Arc<Member<M>>>)>>,
+    counters: Arc<Counters>,
 }
 
 struct Lane<M> {
@@ -48,7 +50,7 @@ pub(crate) enum Item<M> {
 }
 
 impl<M> Inbox<M> {
-    pub(crate) fn new(id: ClientId, identity: Identity, max_direct: usize) -> Self {
+    pub(crate) fn new(id: ClientId, identity: Identity, max_direct: usize, counters: Arc<Counters>) -> Self {
         Self {
             id,
             identity,
@@ -61,6 +63,7 @@ impl<M> Inbox<M> {
             end: OnceLock::new(),
             hub_closed: AtomicBool::new(false),
             topics: Mutex::default(),
+            counters,
         }
     }
 
@@ -144,6 +147,8 @@ impl<M> Inbox<M> {
     /// Ends the client; the first cause counts.
     pub(crate) fn end(&self, evicted: Evicted) {
         if self.end.set(evicted).is_ok() {
+            self.counters.of_tasks.ended(&evicted);
+            tracing::debug!(client = %self.id, reason = %evicted, "ended by the hub");
             self.wake();
             self.room.wake();
         }
@@ -203,10 +208,10 @@ impl<M> Inbox<M> {
     }
 
     /// Leaves all topics at once, before the client's task gets to it.
-    pub(crate) fn leave_all(&self, clean: bool) {
+    pub(crate) fn leave_all(&self, parting: Parting) {
         for (_, member) in self.topics().iter() {
             if let Some(member) = member {
-                member.leave(clean);
+                member.leave(parting);
             }
         }
     }

@@ -100,5 +100,5 @@ pub use post::Post;
 pub use presence::{PresenceChange, Present, Snapshot};
 pub use publisher::Publisher;
 pub use receipt::{Epoch, Position, Receipt};
-pub use stats::Stats;
+pub use stats::{Dropped, Endings, Evictions, Histogram, Leaves, LoopStats, Recoveries, Stats};
 pub use users::Whom;

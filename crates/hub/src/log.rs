@@ -10,7 +10,8 @@ use tokio::time::Instant;
 use crate::conf::TopicConf;
 use crate::message::Message;
 use crate::post::{Audience, Post};
-use crate::window::Window;
+use crate::stats::Counters;
+use crate::window::{Limit, Window};
 
 /// An append-only sequence of messages, of which the newest are kept.
 ///
@@ -18,6 +19,8 @@ use crate::window::Window;
 /// the head, which is the offset of the next one.
 pub(crate) struct Log<M> {
     ring: Mutex<Ring<M>>,
+    /// Where those who read it count what they read.
+    pub(crate) counters: Arc<Counters>,
 }
 
 /// A message in the log.
@@ -30,6 +33,8 @@ pub(crate) struct Entry<M> {
     pub(crate) replaces: Option<Arc<str>>,
     /// Whether it is the hub's own, and not somebody's message.
     pub(crate) is_notice: bool,
+    /// What came before it weighs so much; set by the log.
+    pub(crate) before: u64,
 }
 
 /// Which offsets a log holds.
@@ -41,6 +46,8 @@ pub(crate) struct Bounds {
     pub(crate) lag_tail: u64,
     /// The next one.
     pub(crate) head: u64,
+    /// Which limit a member is beyond that is further behind.
+    pub(crate) limit: Limit,
 }
 
 /// The log, while it is locked.
@@ -55,6 +62,8 @@ pub(crate) struct Ring<M> {
     /// The newest of the entries that replace each other, by their word.
     newest: HashMap<Arc<str>, u64>,
     closed: bool,
+    /// What all that was ever appended weighs.
+    bytes: u64,
 }
 
 impl<M: Message> Entry<M> {
@@ -62,12 +71,12 @@ impl<M: Message> Entry<M> {
     pub(crate) fn new(post: Post<M>) -> Self {
         let Post { message, audience, replaces, .. } = post;
         let weight = message.weight().saturating_add(replaces.as_ref().map_or(0, |word| word.len()));
-        Self { message, weight, at: Instant::now(), audience, replaces, is_notice: false }
+        Self { message, weight, at: Instant::now(), audience, replaces, is_notice: false, before: 0 }
     }
 }
 
 impl<M> Log<M> {
-    pub(crate) fn new(conf: &TopicConf) -> Self {
+    pub(crate) fn new(conf: &TopicConf, counters: Arc<Counters>) -> Self {
         let history = &conf.history;
         let ring = Ring {
             entries: VecDeque::new(),
@@ -76,8 +85,9 @@ impl<M> Log<M> {
             history: Window::new(history.max_messages, history.max_bytes, Some(history.max_age)),
             newest: HashMap::new(),
             closed: false,
+            bytes: 0,
         };
-        Self { ring: Mutex::new(ring) }
+        Self { ring: Mutex::new(ring), counters }
     }
 
     /// Appends entries, all under one lock.
@@ -119,7 +129,7 @@ impl<M> Ring<M> {
     }
 
     pub(crate) fn bounds(&self) -> Bounds {
-        Bounds { tail: self.tail, lag_tail: self.lag.tail(), head: self.head() }
+        Bounds { tail: self.tail, lag_tail: self.lag.tail(), head: self.head(), limit: self.lag.limit() }
     }
 
     /// The offset of the oldest message that is kept for those who come, or the head's.
@@ -143,6 +153,11 @@ impl<M> Ring<M> {
         entries.map(move |(index, entry)| (tail + (first + index) as u64, entry))
     }
 
+    /// What the entries from this offset on weigh.
+    pub(crate) fn bytes_from(&self, offset: u64) -> u64 {
+        self.entries.get(self.index(offset)).map_or(0, |entry| self.bytes - entry.before)
+    }
+
     /// Whether a newer entry makes this one superfluous.
     pub(crate) fn is_replaced(&self, offset: u64, entry: &Entry<M>) -> bool {
         entry
@@ -155,7 +170,9 @@ impl<M> Ring<M> {
         usize::try_from(offset.saturating_sub(self.tail)).unwrap_or(usize::MAX)
     }
 
-    fn push(&mut self, entry: Entry<M>) {
+    fn push(&mut self, mut entry: Entry<M>) {
+        entry.before = self.bytes;
+        self.bytes = self.bytes.saturating_add(entry.weight as u64);
         if let Some(word) = &entry.replaces {
             self.newest.insert(word.clone(), self.head());
         }

@@ -67,24 +67,28 @@ impl<M> Member<M> {
         Lag::of(self.cursor.load(Ordering::Relaxed), self.joined_at, log)
     }
 
-    /// Tells the topic's loop that the client is there no longer. `clean` if it said so; else it may return.
-    pub(crate) fn leave(self: &Arc<Self>, clean: bool) {
+    /// Tells the topic's loop that the client is there no longer.
+    pub(crate) fn leave(self: &Arc<Self>, parting: Parting) {
         // Fails if the loop has ended, and there is nothing left to leave.
-        let _ = self.leaver.send(Leave::Topic { member: self.clone(), clean });
+        let _ = self.leaver.send(Leave::Topic { member: self.clone(), parting });
     }
 
-    /// Offers what the cursor has not passed yet. Whatever the outlet does not take leaves the member behind. For the loop,
-    /// and live members only.
-    pub(crate) fn offer(&self, fresh: &Fresh<M>) {
+    /// Offers what the cursor has not passed yet, and returns how many messages the outlet took. What it does not take leaves
+    /// the member behind. For the loop, and live members only.
+    pub(crate) fn offer(&self, fresh: &Fresh<M>) -> u64 {
         let cursor = self.cursor.load(Ordering::Relaxed);
-        let Some(outlet) = self.inbox.outlet() else { return self.fall_behind() };
+        let Some(outlet) = self.inbox.outlet() else {
+            self.fall_behind();
+            return 0;
+        };
         // A client may have read some of them already, and become live after that.
-        let next =
+        let (next, taken) =
             fresh.offer(cursor, &**outlet, |audience| audience.has(self.inbox.id, &self.inbox.identity));
         self.cursor.store(next, Ordering::Relaxed);
         if next < fresh.end() {
             self.fall_behind();
         }
+        taken
     }
 
     /// Hands the cursor to the client's task.
@@ -112,8 +116,8 @@ impl<M> Member<M> {
 pub(crate) enum Lag {
     /// Not at all.
     None,
-    /// As far as it may be.
-    Permitted,
+    /// As far as it may be: so much there is that it has not read.
+    Permitted { unread: u64 },
     /// Further: so much there is that it has not read, and the oldest that it may still have is at `resume`.
     TooFar { unread: u64, resume: u64 },
     /// It is not too slow, but of the history that it asked for what is before `resume` is gone.
@@ -121,6 +125,14 @@ pub(crate) enum Lag {
 }
 
 impl Lag {
+    /// How much there is that it has not read, and may read.
+    pub(crate) fn unread(&self) -> u64 {
+        match self {
+            Self::None | Self::LostHistory { .. } => 0,
+            Self::Permitted { unread } | Self::TooFar { unread, .. } => *unread,
+        }
+    }
+
     fn of(cursor: u64, joined_at: u64, log: &Bounds) -> Self {
         let unread = log.head.saturating_sub(cursor);
         if cursor.max(joined_at) < log.lag_tail {
@@ -129,7 +141,7 @@ impl Lag {
         if cursor < log.tail {
             return Self::LostHistory { resume: log.tail };
         }
-        if unread > 0 { Self::Permitted } else { Self::None }
+        if unread > 0 { Self::Permitted { unread } } else { Self::None }
     }
 }
 
@@ -144,8 +156,19 @@ pub(crate) struct Membership<M> {
 
 /// A client is no longer in a topic, or no longer there at all.
 pub(crate) enum Leave<M> {
-    Topic { member: Arc<Member<M>>, clean: bool },
+    Topic { member: Arc<Member<M>>, parting: Parting },
     Hub(Arc<Inbox<M>>),
+}
+
+/// How a client left a topic.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Parting {
+    /// It said so.
+    Clean,
+    /// It was cut off, and may return.
+    Lost,
+    /// The server took it out.
+    Unsubscribed,
 }
 
 /// What a client's task took out of a topic's log.
@@ -178,20 +201,26 @@ impl<M: Message> Membership<M> {
         if limit == 0 || member.is_live() || !member.ready.swap(false, Ordering::AcqRel) {
             return Ok(Taken::Nothing);
         }
-        let ring = self.log.lock();
+        let (ring, counters) = (self.log.lock(), &self.log.counters.of_tasks);
         let mut next = member.cursor.load(Ordering::Relaxed);
         let mut count = 0;
         let resume = match (Lag::of(next, member.joined_at, &ring.bounds()), self.policy) {
-            (Lag::None | Lag::Permitted, _) => next,
+            (Lag::None | Lag::Permitted { .. }, _) => next,
             (Lag::TooFar { unread, .. }, Policy::Evict) => {
                 member.ready.store(true, Ordering::Release);
-                return Err(Evicted::too_slow(unread));
+                return Err(Evicted::too_slow(unread, ring.bounds().limit));
             }
             (Lag::TooFar { resume, .. }, policy) => {
                 self.is_conflating = policy == Policy::Conflate;
+                let dropped = &counters.dropped;
+                let lost = if self.is_conflating { &dropped.conflated } else { &dropped.oldest };
+                lost.add(resume - next);
                 resume
             }
-            (Lag::LostHistory { resume }, _) => resume,
+            (Lag::LostHistory { resume }, _) => {
+                counters.dropped.history.add(resume - next);
+                resume
+            }
         };
         if resume > next {
             take(Event::Gap { topic: member.topic.clone(), from: next, to: resume - 1 });
@@ -199,6 +228,7 @@ impl<M: Message> Membership<M> {
             next = resume;
         }
         let inbox = &member.inbox;
+        let (mut read, mut replaced) = (0, 0);
         // A member that joined while messages were pending is ahead of the head until they are appended.
         for (offset, entry) in ring.from(next) {
             if count >= limit {
@@ -206,11 +236,16 @@ impl<M: Message> Membership<M> {
             }
             next = offset + 1;
             let is_for_it = entry.audience.has(inbox.id, &inbox.identity);
-            if is_for_it && !(self.is_conflating && ring.is_replaced(offset, entry)) {
+            if is_for_it && self.is_conflating && ring.is_replaced(offset, entry) {
+                replaced += 1;
+            } else if is_for_it {
                 take(Event::Message { topic: member.topic.clone(), offset, message: entry.message.clone() });
                 count += 1;
+                read += 1;
             }
         }
+        counters.delivered_by_tasks.add(read);
+        counters.dropped.conflated.add(replaced);
         member.cursor.store(next, Ordering::Relaxed);
         self.is_conflating &= next < ring.head();
         if count > 0 {
@@ -238,7 +273,7 @@ impl<M> Membership<M> {
 impl<M> Drop for Membership<M> {
     fn drop(&mut self) {
         self.member.inbox.forget_member(&self.member);
-        self.member.leave(false);
+        self.member.leave(Parting::Lost);
     }
 }
 

@@ -37,16 +37,18 @@ impl<M> Fresh<M> {
         self.first + self.messages.len() as u64
     }
 
-    /// Offers what is from the cursor on and meant for this member. Returns the cursor behind what was taken.
+    /// Offers what is from the cursor on and meant for this member. Returns the cursor behind what was taken, and how many
+    /// that were.
     pub(crate) fn offer(
         &self,
         cursor: u64,
         outlet: &dyn Outlet<M>,
         is_for_it: impl Fn(&Audience) -> bool,
-    ) -> u64 {
-        let mut next = self.index(cursor);
+    ) -> (u64, u64) {
+        let (mut next, mut count) = (self.index(cursor), 0);
         if self.audiences.is_empty() {
-            next += self.offer_run(next, self.messages.len(), outlet);
+            count = self.offer_run(next, self.messages.len(), outlet);
+            next += count;
         }
         while next < self.messages.len() && !self.audiences.is_empty() {
             if !is_for_it(&self.audiences[next]) {
@@ -56,11 +58,12 @@ impl<M> Fresh<M> {
             let run = self.audiences[next..].iter().take_while(|&audience| is_for_it(audience)).count();
             let taken = self.offer_run(next, next + run, outlet);
             next += taken;
+            count += taken;
             if taken < run {
                 break;
             }
         }
-        cursor.max(self.first + next as u64)
+        (cursor.max(self.first + next as u64), count as u64)
     }
 
     fn offer_run(&self, from: usize, to: usize, outlet: &dyn Outlet<M>) -> usize {

@@ -88,7 +88,7 @@ impl Presence {
         }
     }
 
-    /// A client has come.
+    /// A client has come. Returns whether its user was cut off before, and returns in time.
     pub(crate) fn enter(
         &mut self,
         user: &UserId,
@@ -96,13 +96,15 @@ impl Presence {
         info: Option<Arc<str>>,
         now: Instant,
         members: usize,
-    ) {
+    ) -> bool {
         let devices = &mut self.users.entry(user.clone()).or_default().devices;
-        if let Some(ghost) = devices.iter().position(|device| device.until.is_some()) {
+        let ghost = devices.iter().position(|device| device.until.is_some());
+        if let Some(ghost) = ghost {
             devices.remove(ghost);
         }
         devices.push(Device { client, info, until: None });
         self.touch(user, now, members);
+        ghost.is_some()
     }
 
     /// A client has gone: for good, or perhaps not.

@@ -58,6 +58,9 @@ impl<M: Message> Shard<M> {
                 () = ready(()), if self.state.has_passes() => {}
             }
             let now = Instant::now();
+            if let Some(at) = batch.iter().find_map(Command::published_at) {
+                self.counters.of_loop.loop_lag_nanos.record_time(now.saturating_duration_since(at));
+            }
             for command in batch.drain(..) {
                 if self.state.handle(command, now) {
                     while self.pass() {
@@ -68,7 +71,7 @@ impl<M: Message> Shard<M> {
                 }
             }
             let more = self.pass();
-            self.counters.publish(self.state.tally());
+            self.state.gauge();
             if more || !self.commands.is_empty() {
                 task::yield_now().await;
             }
@@ -83,7 +86,12 @@ impl<M: Message> Shard<M> {
         }
         let start = Instant::now();
         let more = self.state.advance(SLICE, start);
-        self.state.tally().passed(start.elapsed());
+        let (now, counts) = (Instant::now(), &self.counters.of_loop);
+        let busy = u64::try_from((now - start).as_nanos()).unwrap_or(u64::MAX);
+        counts.busy_nanos.add_alone(busy);
+        if let Some(began) = self.state.take_began() {
+            counts.fanout_nanos.record_time(now.saturating_duration_since(began));
+        }
         more
     }
 }

@@ -13,11 +13,12 @@ use crate::command::Command;
 use crate::conf::HubConf;
 use crate::error::{Cause, Evicted};
 use crate::inbox::Item;
-use crate::member::Leave;
+use crate::join::From;
+use crate::member::{Leave, Parting};
 use crate::message::Message;
 use crate::name::TopicName;
 use crate::receipt::Epoch;
-use crate::stats::Tally;
+use crate::stats::Counters;
 use crate::topic::Topic;
 use crate::users::Users;
 
@@ -35,7 +36,9 @@ pub(crate) struct State<M> {
     announcer: mpsc::UnboundedSender<Announcement>,
     /// How many are in the shared topic, if it is here.
     online: watch::Sender<usize>,
-    tally: Tally,
+    counters: Arc<Counters>,
+    /// When the pass began that has just ended.
+    began: Option<Instant>,
 }
 
 impl<M: Message> State<M> {
@@ -45,6 +48,7 @@ impl<M: Message> State<M> {
         leaver: mpsc::UnboundedSender<Leave<M>>,
         announcer: mpsc::UnboundedSender<Announcement>,
         online: watch::Sender<usize>,
+        counters: Arc<Counters>,
     ) -> Self {
         Self {
             users: Users::new(&conf),
@@ -56,7 +60,8 @@ impl<M: Message> State<M> {
             leaver,
             announcer,
             online,
-            tally: Tally::default(),
+            counters,
+            began: None,
         }
     }
 
@@ -70,12 +75,22 @@ impl<M: Message> State<M> {
                 }
             }
             Command::Join { topic, inbox, join, reply } => {
-                let asked = matches!(join.from, crate::join::From::After(_));
+                let asked = match join.from {
+                    From::After(position) => Some(position),
+                    From::Now | From::Last(_) => None,
+                };
                 let leaver = self.leaver.clone();
                 let (membership, joined) = self.topic(&topic).join(&inbox, join, &leaver, now);
-                self.tally.joins += 1;
-                self.tally.recovered += u64::from(asked && joined.recovered);
-                self.tally.unrecovered += u64::from(asked && !joined.recovered);
+                let counts = &self.counters.of_loop;
+                counts.joins.add_alone(1);
+                match asked {
+                    None => {}
+                    Some(_) if joined.recovered => counts.recoveries.ok.add_alone(1),
+                    Some(asked) if asked.epoch != joined.position.epoch => {
+                        counts.recoveries.epoch.add_alone(1);
+                    }
+                    Some(_) => counts.recoveries.gap.add_alone(1),
+                }
                 self.settle(&topic, now); // before the answer, so that whoever has joined is counted
                 // If nobody waits for it any more, the membership is dropped here, and that is a leave.
                 let _ = reply.send(Ok((membership, joined)));
@@ -85,14 +100,14 @@ impl<M: Message> State<M> {
                 let before = of.position().offset;
                 of.publish(entry, key, reply);
                 let (after, is_full) = (of.position().offset, of.is_full());
-                self.tally.published += after - before;
-                self.tally.duplicates += u64::from(after == before);
+                self.counters.of_loop.published.add_alone(after - before);
+                self.counters.of_loop.duplicates.add_alone(u64::from(after == before));
                 self.queue(&topic);
                 return is_full;
             }
             Command::Told { topic, notice } => {
-                self.tally.published += u64::from(notice.is_some());
                 if let Some(of) = self.topics.get_mut(&topic) {
+                    self.counters.of_loop.published.add_alone(notice.is_some().into());
                     of.told(notice);
                 }
                 self.settle(&topic, now);
@@ -111,13 +126,14 @@ impl<M: Message> State<M> {
                 for inbox in clients {
                     inbox.say(message.clone());
                 }
+                self.counters.of_loop.direct.add_alone(clients.len() as u64);
                 let _ = reply.send(Ok(clients.len()));
             }
             Command::Kick(whom, reply) => {
                 let clients = self.users.find(&whom);
                 for inbox in clients {
                     inbox.end(Evicted::new(Cause::Kicked));
-                    inbox.leave_all(true);
+                    inbox.leave_all(Parting::Clean);
                 }
                 let _ = reply.send(Ok(clients.len()));
             }
@@ -125,7 +141,7 @@ impl<M: Message> State<M> {
                 let members = self.users.find(&whom).iter().filter_map(|inbox| inbox.forget(&topic));
                 let mut count = 0;
                 for member in members {
-                    member.leave(true);
+                    member.leave(Parting::Unsubscribed);
                     member.inbox.push(Item::Left(member.clone(), Some(reason)));
                     count += 1;
                 }
@@ -141,10 +157,9 @@ impl<M: Message> State<M> {
     /// Lets a member, or a client, go.
     pub(crate) fn leave(&mut self, leave: &Leave<M>, now: Instant) {
         match leave {
-            Leave::Topic { member, clean } => {
+            Leave::Topic { member, parting } => {
                 let Some(topic) = self.topics.get_mut(&member.topic) else { return };
-                if topic.leave(member, *clean, now) {
-                    self.tally.leaves += 1;
+                if topic.leave(member, *parting, now) {
                     self.settle(&member.topic, now);
                 }
             }
@@ -157,11 +172,10 @@ impl<M: Message> State<M> {
         let Some(name) = self.passes.pop_front() else { return false };
         let Some(topic) = self.topics.get_mut(&name) else { return !self.passes.is_empty() };
         topic.is_queued = false;
-        let before = self.tally.evicted;
         topic.begin_pass(now);
-        topic.advance(count, now, &mut self.tally);
+        topic.advance(count, now);
+        self.began = topic.take_began();
         let is_ready = topic.is_ready(now);
-        self.tally.leaves += self.tally.evicted - before;
         self.settle(&name, now);
         if is_ready {
             self.queue(&name);
@@ -184,9 +198,7 @@ impl<M: Message> State<M> {
                 continue;
             }
             topic.due = None;
-            let before = self.tally.evicted;
-            topic.tick(now, &mut self.tally);
-            self.tally.leaves += self.tally.evicted - before;
+            topic.tick(now);
             self.queue(&name);
             self.settle(&name, now);
         }
@@ -197,7 +209,7 @@ impl<M: Message> State<M> {
         for topic in self.topics.values_mut() {
             while topic.is_ready(now) {
                 topic.begin_pass(now);
-                topic.advance(usize::MAX, now, &mut self.tally);
+                topic.advance(usize::MAX, now);
             }
         }
     }
@@ -207,19 +219,25 @@ impl<M: Message> State<M> {
         self.due.peek().map(|Reverse((at, _))| *at)
     }
 
-    /// What has been counted, and what there is.
-    pub(crate) fn tally(&mut self) -> &mut Tally {
-        self.tally.clients = self.users.client_count() as u64;
-        self.tally.users = self.users.user_count() as u64;
-        self.tally.topics = self.topics.len() as u64;
-        self.tally.members = self.tally.joins - self.tally.leaves;
-        &mut self.tally
+    /// When the pass began that has just ended, if one has.
+    pub(crate) fn take_began(&mut self) -> Option<Instant> {
+        self.began.take()
+    }
+
+    /// Lets others see how much there is.
+    pub(crate) fn gauge(&self) {
+        let counts = &self.counters.of_loop;
+        counts.clients.set(self.users.client_count() as u64);
+        counts.users.set(self.users.user_count() as u64);
+        counts.topics.set(self.topics.len() as u64);
+        counts.members.set(counts.joins.get() - counts.leaves.total());
     }
 
     fn topic(&mut self, name: &TopicName) -> &mut Topic<M> {
         if !self.topics.contains_key(name) {
             self.epoch = mix(self.epoch);
-            let topic = Topic::new(name.clone(), self.conf.of(name).clone(), Epoch(self.epoch));
+            let conf = self.conf.of(name).clone();
+            let topic = Topic::new(name.clone(), conf, Epoch(self.epoch), self.counters.clone());
             self.topics.insert(name.clone(), topic);
         }
         self.topics.get_mut(name).expect("it has just been put in")
@@ -269,6 +287,10 @@ impl<M> State<M> {
         }
         for inbox in self.users.clients() {
             inbox.close();
+        }
+        let counts = &self.counters.of_loop;
+        for gauge in [&counts.clients, &counts.users, &counts.topics, &counts.members] {
+            gauge.set(0);
         }
     }
 }

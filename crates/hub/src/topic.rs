@@ -12,13 +12,13 @@ use crate::inbox::Inbox;
 use crate::join::{From, Join, Joined};
 use crate::keys::{Key, Keys};
 use crate::log::{Bounds, Entry, Log};
-use crate::member::{Lag, Leave, Member, Membership};
+use crate::member::{Lag, Leave, Member, Membership, Parting};
 use crate::message::Message;
 use crate::name::TopicName;
 use crate::pass::Fresh;
 use crate::presence::{Presence, PresenceChange, Snapshot};
 use crate::receipt::{Epoch, Position, Receipt};
-use crate::stats::Tally;
+use crate::stats::Counters;
 
 /// What is said in one place, and who listens.
 pub(crate) struct Topic<M> {
@@ -41,8 +41,13 @@ pub(crate) struct Topic<M> {
     bounds: Bounds,
     /// So many members are still to be seen.
     ahead: usize,
+    /// When the pass began, until somebody asks how long it took.
+    began: Option<Instant>,
+    /// How much the member has not read that is furthest behind, of those that this pass has seen.
+    unread: u64,
     presence: Option<Presence>,
     keys: Keys,
+    counters: Arc<Counters>,
     /// Whether the shard has it in its queue of passes.
     pub(crate) is_queued: bool,
     /// When the shard will look at it, whatever happens.
@@ -52,8 +57,8 @@ pub(crate) struct Topic<M> {
 type Reply = oneshot::Sender<Result<Receipt, Error>>;
 
 impl<M: Message> Topic<M> {
-    pub(crate) fn new(name: TopicName, conf: TopicConf, epoch: Epoch) -> Self {
-        let log = Arc::new(Log::new(&conf));
+    pub(crate) fn new(name: TopicName, conf: TopicConf, epoch: Epoch, counters: Arc<Counters>) -> Self {
+        let log = Arc::new(Log::new(&conf, counters.clone()));
         let bounds = log.lock().bounds();
         Self {
             name,
@@ -68,8 +73,11 @@ impl<M: Message> Topic<M> {
             bounds,
             log,
             ahead: 0,
+            began: None,
+            unread: 0,
             presence: conf.presence.enabled.then(|| Presence::new(conf.presence.clone())),
             keys: Keys::new(conf.keys, conf.keys_age),
+            counters,
             is_queued: false,
             due: None,
             conf,
@@ -90,16 +98,18 @@ impl<M: Message> Topic<M> {
         self.members.push(member.clone());
         if let (Some(presence), Some(user)) = (&mut self.presence, inbox.identity.user_id()) {
             let info = join.info.or_else(|| inbox.identity.public_info().cloned());
-            presence.enter(user, inbox.id, info, now, self.members.len());
+            let returned = presence.enter(user, inbox.id, info, now, self.members.len());
+            self.counters.of_loop.presence_damped.add_alone(returned.into());
         }
         let joined = Joined { position: self.position(), recovered, presence: self.snapshot() };
         (Membership::new(member, self.log.clone(), self.conf.policy), joined)
     }
 
     /// Removes a member; does nothing if it has been removed already.
-    pub(crate) fn leave(&mut self, member: &Member<M>, clean: bool, now: Instant) -> bool {
+    pub(crate) fn leave(&mut self, member: &Member<M>, parting: Parting, now: Instant) -> bool {
         let Some(position) = member.position() else { return false };
-        self.remove(position, clean, now);
+        self.counters.of_loop.leaves.count(parting, member.inbox.ended());
+        self.remove(position, parting != Parting::Lost, now);
         true
     }
 
@@ -152,60 +162,81 @@ impl<M: Message> Topic<M> {
         self.pending.shrink_to(KEPT);
         self.pending_bytes = 0;
         self.ahead = self.members.len();
+        self.began = (self.ahead > 0).then_some(now);
+        self.unread = 0;
         for (reply, receipt) in self.waiting.drain(..) {
             answer(Some(reply), receipt);
         }
     }
 
     /// Lets so many members know what is new, and says whether there are more. In between members may join and leave.
-    pub(crate) fn advance(&mut self, count: usize, now: Instant, tally: &mut Tally) -> bool {
+    pub(crate) fn advance(&mut self, count: usize, now: Instant) -> bool {
         let end = self.ahead.saturating_sub(count);
         // Backwards, as a removal puts the last member, which has been seen by then, in the place of the removed one.
         while self.ahead > end {
             self.ahead -= 1;
-            self.tell(self.ahead, now, tally);
+            self.tell(self.ahead, now);
         }
         if end == 0 {
             self.fresh.restart(self.bounds.head);
+            self.measure();
         }
         end > 0
     }
 
-    fn tell(&mut self, position: usize, now: Instant, tally: &mut Tally) {
+    /// When the pass began that has just ended.
+    pub(crate) fn take_began(&mut self) -> Option<Instant> {
+        if self.ahead > 0 { None } else { self.began.take() }
+    }
+
+    /// Notes how far behind the slowest is.
+    fn measure(&mut self) {
+        if self.unread > 0 {
+            let from = self.bounds.head.saturating_sub(self.unread);
+            let bytes = self.log.lock().bytes_from(from.max(self.bounds.tail));
+            self.counters.of_loop.queue_messages.record(self.unread);
+            self.counters.of_loop.queue_bytes.record(bytes);
+        }
+    }
+
+    fn tell(&mut self, position: usize, now: Instant) {
         let Some(member) = self.members.get(position) else { return };
         if member.is_live() {
-            member.offer(&self.fresh);
+            let taken = member.offer(&self.fresh);
+            self.counters.of_loop.delivered_by_loops.add_alone(taken);
             if member.is_live() {
-                tally.offered += 1;
+                self.counters.of_loop.offered.add_alone(1);
                 return; // it keeps up: no task is woken, and nothing is kept for it
             }
         }
-        self.judge(position, now, tally);
+        self.judge(position, now);
     }
 
     /// Wakes a member that is behind, or gives it up.
-    fn judge(&mut self, position: usize, now: Instant, tally: &mut Tally) {
+    fn judge(&mut self, position: usize, now: Instant) {
         let member = &self.members[position];
         match (member.lag(&self.bounds), self.conf.policy) {
             (Lag::None, _) => {}
             (Lag::TooFar { unread, .. }, Policy::Evict) => {
                 // The slow client: what it reads next is gone. The others do not wait for it.
-                let inbox = member.inbox.clone();
+                let (inbox, limit) = (member.inbox.clone(), self.bounds.limit);
+                tracing::debug!(topic = %self.name, client = %inbox.id, unread, ?limit, "evicted");
                 self.remove(position, false, now);
-                inbox.end(Evicted::too_slow(unread));
-                inbox.leave_all(false);
-                tally.evicted += 1;
+                inbox.end(Evicted::too_slow(unread, limit));
+                inbox.leave_all(Parting::Lost);
+                self.counters.of_loop.leaves.evicted.add_alone(1);
             }
             // What it has lost it finds out by itself, and goes on.
-            (Lag::TooFar { .. } | Lag::LostHistory { .. } | Lag::Permitted, _) => {
-                tally.woken += 1;
+            (lag, _) => {
+                self.unread = self.unread.max(lag.unread());
+                self.counters.of_loop.woken.add_alone(1);
                 member.wake();
             }
         }
     }
 
     /// Does what is due by now: forgets what is too old, lets ghosts go, gives up who lags by age.
-    pub(crate) fn tick(&mut self, now: Instant, tally: &mut Tally) {
+    pub(crate) fn tick(&mut self, now: Instant) {
         self.bounds = self.log.expire(now);
         let members = self.members.len();
         if let Some(presence) = &mut self.presence {
@@ -214,7 +245,7 @@ impl<M: Message> Topic<M> {
         if self.conf.max_age().is_some() && self.ahead == 0 {
             for position in (0..members).rev() {
                 if !self.members[position].is_live() {
-                    self.judge(position, now, tally);
+                    self.judge(position, now);
                 }
             }
         }

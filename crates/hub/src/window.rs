@@ -15,16 +15,31 @@ pub(crate) struct Window {
     count: usize,
     /// Wide, as one message may weigh as much as there is.
     bytes: u128,
+    /// What moved the tail last.
+    limit: Limit,
+}
+
+/// Which of the three something is beyond.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Limit {
+    Count,
+    Bytes,
+    Age,
 }
 
 impl Window {
     /// Nothing is within if there may be no message at all; else the newest is, whatever it weighs, until it is too old.
     pub(crate) fn new(max_messages: usize, max_bytes: usize, max_age: Option<Duration>) -> Self {
-        Self { max_messages, max_bytes, max_age, tail: 1, count: 0, bytes: 0 }
+        Self { max_messages, max_bytes, max_age, tail: 1, count: 0, bytes: 0, limit: Limit::Count }
     }
 
     pub(crate) fn tail(&self) -> u64 {
         self.tail
+    }
+
+    /// Which limit those are beyond that have just been passed.
+    pub(crate) fn limit(&self) -> Limit {
+        self.limit
     }
 
     pub(crate) fn max_age(&self) -> Option<Duration> {
@@ -39,8 +54,13 @@ impl Window {
 
     /// Moves the tail on until count and bytes are within their limits.
     pub(crate) fn shrink(&mut self, weight: impl Fn(u64) -> usize) {
-        while self.count > self.max_messages || (self.count > 1 && self.bytes > self.max_bytes as u128) {
-            self.pass(weight(self.tail));
+        loop {
+            let limit = match () {
+                () if self.count > self.max_messages => Limit::Count,
+                () if self.count > 1 && self.bytes > self.max_bytes as u128 => Limit::Bytes,
+                () => return,
+            };
+            self.pass(weight(self.tail), limit);
         }
     }
 
@@ -50,11 +70,12 @@ impl Window {
         while let Some((weight, at)) = entry(self.tail)
             && now.saturating_duration_since(at) >= max_age
         {
-            self.pass(weight);
+            self.pass(weight, Limit::Age);
         }
     }
 
-    fn pass(&mut self, weight: usize) {
+    fn pass(&mut self, weight: usize, limit: Limit) {
+        self.limit = limit;
         self.tail += 1;
         self.count -= 1;
         self.bytes -= weight as u128;
