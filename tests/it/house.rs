@@ -9,6 +9,8 @@ mod arrows;
 mod files;
 mod pages;
 mod claims;
+mod configuration;
+mod fields;
 mod manifests;
 
 mod repository;

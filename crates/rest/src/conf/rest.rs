@@ -32,7 +32,7 @@ pub struct RestConf {
     pub name: String,
     /// What it runs for: `dev`, `test`, `rt`, `pre` or `pro`. Default `pro`. In the others nothing is shed.
     pub mode: Mode,
-    /// Where the log goes, and what is in it..
+    /// Where the log goes, and what is in it.
     pub log: LogConf,
     /// Where traces go.
     pub telemetry: TelemetryConf,
