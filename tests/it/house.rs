@@ -2,7 +2,8 @@
 //! page is wrong.
 //!
 //! `arrows.rs` says who may know whom, `files.rs` what every file must hold to, `pages.rs` what the pages claim,
-//! `claims.rs` that what the pages claim is shown by tests, and `manifests.rs` what the manifests have in common; `repository.rs` reads
+//! `claims.rs` that what the pages claim is shown by tests, `configuration.rs` what can be configured (by `fields.rs`), `deploy.rs` what the examples of
+//! `docs/deploy` fit, and `manifests.rs` what the manifests have in common; `repository.rs` reads
 //! what all of them look at.
 
 mod arrows;
@@ -10,6 +11,7 @@ mod files;
 mod pages;
 mod claims;
 mod configuration;
+mod deploy;
 mod fields;
 mod manifests;
 

@@ -119,3 +119,10 @@ pub use crate::writer::Writer;
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/coming-from-go-zero.md")]
 struct ComingFromGoZero;
+
+/// As above.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/coming-from-gorilla.md")]
+#[doc = include_str!("../../../docs/coming-from-axum.md")]
+#[doc = include_str!("../../../docs/coming-from-socket-io.md")]
+struct ComingFromElsewhere;

@@ -121,11 +121,17 @@ impl Page {
         let kind = field.kind.as_str();
         let inner = kind.split_once('<').map_or(kind, |(_, inner)| inner.trim_end_matches('>'));
         if let Some(choice) = self.choices.iter().find(|choice| choice.name == inner) {
-            return choice.variants.iter().map(|variant| format!("`{variant}`")).collect::<Vec<_>>().join(", ");
+            return choice
+                .variants
+                .iter()
+                .map(|variant| format!("`{variant}`"))
+                .collect::<Vec<_>>()
+                .join(", ");
         }
         match (&field.range, kind) {
             (Some([low, high]), "Duration") => {
-                let millis = |bound: &str| bound.replace('_', "").parse().map_or_else(|_| bound.to_owned(), span);
+                let millis =
+                    |bound: &str| bound.replace('_', "").parse().map_or_else(|_| bound.to_owned(), span);
                 format!("{} to {}", millis(low), millis(high))
             }
             (Some([low, high]), _) => format!("{} to {}", low.replace('_', ","), high.replace('_', ",")),

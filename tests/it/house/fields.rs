@@ -61,7 +61,8 @@ pub(super) fn choices(source: &str) -> Vec<Choice> {
         pending = Pending::default();
         let mut variants = Vec::new();
         for line in lines.by_ref().take_while(|line| *line != "}") {
-            let Some(variant) = line.trim().strip_suffix(',').filter(|name| name.chars().all(char::is_alphanumeric))
+            let Some(variant) =
+                line.trim().strip_suffix(',').filter(|name| name.chars().all(char::is_alphanumeric))
             else {
                 pending.take(line);
                 continue;

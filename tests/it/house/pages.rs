@@ -162,7 +162,7 @@ pub(super) fn section<'p>(page: &'p str, heading: &str) -> &'p str {
 }
 
 /// The rows of the tables of a text, each as its cells, without the heads.
-pub(super) fn rows(text: &str) -> impl Iterator<Item = Vec<&str>> {
+fn rows(text: &str) -> impl Iterator<Item = Vec<&str>> {
     let cells = |line| str::split(str::trim_matches(line, '|'), '|').map(str::trim).collect();
     let mut lines = text.lines().peekable();
     iter::from_fn(move || {
