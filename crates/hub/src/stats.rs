@@ -162,7 +162,7 @@ causes! {
         count,
         /// [`TopicConf::max_bytes`](crate::TopicConf::max_bytes).
         bytes,
-        /// [`TopicConf::max_age`](crate::TopicConf::max_age).
+        /// [`TopicConf::max_age`](field@crate::TopicConf::max_age).
         age,
         /// [`HubConf::max_direct`](crate::HubConf::max_direct).
         direct,
