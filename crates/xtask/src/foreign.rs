@@ -1,4 +1,5 @@
-//! WebSocket clients that are not Rust: npm's `ws` and Python's `websockets`, under `target/foreign`.
+//! What the tests use of other languages, under `target/foreign`: npm's `ws` and Python's `websockets`, which are WebSocket
+//! clients, and npm's `typescript` and `axe-core`, which judge types and accessibility.
 //!
 //! They are optional. Where an interpreter is absent, a line says so, and the tests that want it skip.
 
@@ -9,21 +10,22 @@ use std::process::Command;
 use crate::run::{find, run, succeeds, target};
 
 // Pinned, so that a new release cannot turn the tests red on its own.
-const WS: &str = "ws@8.18.3";
-const WEBSOCKETS: &str = "websockets==15.0.1";
+const NPM: [&str; 3] = ["ws@8.18.3", "typescript@5.9.3", "axe-core@4.14.1"];
+const PYPI: [&str; 1] = ["websockets==15.0.1"];
 
 /// Installs what the interpreters at hand can run, unless an earlier run did.
 pub(crate) fn set_up() -> Result<(), String> {
     for client in [node(), python()] {
-        let Client { folder, package, .. } = &client;
+        let Client { folder, .. } = &client;
+        let packages = client.packages();
         if client.is_set_up() {
-            println!("{package}: there already");
+            println!("{packages}: there already");
             continue;
         }
         let commands = match (client.recipe)(folder) {
             Ok(commands) => commands,
             Err(absent) => {
-                println!("{package}: not set up, as {absent}; tests that need it will skip");
+                println!("{packages}: not set up, as {absent}; tests that need it will skip");
                 continue;
             }
         };
@@ -32,13 +34,19 @@ pub(crate) fn set_up() -> Result<(), String> {
         fs::create_dir_all(folder).map_err(|e| format!("cannot create {}: {e}", folder.display()))?;
         for mut command in commands {
             run(&mut command).map_err(|why| {
-                format!("{package}: {why}; `--skip foreign` goes on without what is missing")
+                format!("{packages}: {why}; `--skip foreign` goes on without what is missing")
             })?;
         }
-        fs::write(client.stamp(), package).map_err(|e| format!("cannot write the stamp: {e}"))?;
-        println!("{package}: set up");
+        fs::write(client.stamp(), &packages).map_err(|e| format!("cannot write the stamp: {e}"))?;
+        println!("{packages}: set up");
     }
     Ok(())
+}
+
+/// Where npm's packages are, if they are set up.
+pub(crate) fn node_modules() -> Option<PathBuf> {
+    let node = node();
+    node.is_set_up().then(|| node.folder.join(node.entry))
 }
 
 /// The environment by which the tests find the clients that are set up.
@@ -50,9 +58,9 @@ pub(crate) fn variables() -> Vec<(&'static str, PathBuf)> {
         .collect()
 }
 
-/// A package of another language in a folder of its own.
+/// Packages of another language in a folder of its own.
 struct Client {
-    package: &'static str,
+    packages: &'static [&'static str],
     folder: PathBuf,
     /// Where the tests are told to look, and the variable that tells them.
     entry: &'static str,
@@ -63,9 +71,13 @@ struct Client {
 
 impl Client {
     fn is_set_up(&self) -> bool {
-        let stamped = fs::read_to_string(self.stamp()).is_ok_and(|package| package == self.package);
+        let stamped = fs::read_to_string(self.stamp()).is_ok_and(|packages| packages == self.packages());
         // The entry may have gone all the same: a venv dies with the Python that it points to.
         stamped && self.folder.join(self.entry).exists()
+    }
+
+    fn packages(&self) -> String {
+        self.packages.join(", ")
     }
 
     /// Written last, so that a set-up that was interrupted starts again.
@@ -87,11 +99,11 @@ fn node() -> Client {
             "--ignore-scripts",
             "--prefix",
         ]);
-        install.arg(folder).arg(WS);
+        install.arg(folder).args(NPM);
         Ok(vec![install])
     };
     Client {
-        package: WS,
+        packages: &NPM,
         folder: target().join("foreign/node"),
         entry: "node_modules",
         variable: "ZEROXIDE_NODE_MODULES",
@@ -108,11 +120,12 @@ fn python() -> Client {
         let mut venv = Command::new(python);
         venv.args(["-m", "venv"]).arg(folder);
         let mut install = Command::new(folder.join("bin/python"));
-        install.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", WEBSOCKETS]);
+        install.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]);
+        install.args(PYPI);
         Ok(vec![venv, install])
     };
     Client {
-        package: WEBSOCKETS,
+        packages: &PYPI,
         folder: target().join("foreign/python"),
         entry: "bin/python",
         variable: "ZEROXIDE_PYTHON",

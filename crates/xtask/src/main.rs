@@ -8,6 +8,7 @@ mod bench;
 
 mod browser;
 mod foreign;
+mod hub_js;
 mod run;
 
 use std::env;

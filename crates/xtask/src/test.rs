@@ -3,10 +3,10 @@
 use std::time::Instant;
 
 use crate::run::{cargo, run as command, succeeds};
-use crate::{browser, conformance, foreign};
+use crate::{browser, conformance, foreign, hub_js};
 
 /// What must hold before a change lands. The first that fails ends the run.
-pub(crate) const STEPS: [Step; 7] = [
+pub(crate) const STEPS: [Step; 8] = [
     Step {
         name: "fmt",
         purpose: "the formatting is rustfmt's",
@@ -26,11 +26,16 @@ pub(crate) const STEPS: [Step; 7] = [
         },
     },
     // Before the tests, which look for what it sets up.
-    Step { name: "foreign", purpose: "WebSocket clients of other languages, set up", run: foreign::set_up },
+    Step { name: "foreign", purpose: "clients and tools of other languages, set up", run: foreign::set_up },
     Step {
         name: "test",
         purpose: "all tests, those in the documentation too",
         run: || command(cargo("test --workspace").envs(foreign::variables())),
+    },
+    Step {
+        name: "hub.js",
+        purpose: "the browser's client: its types, and its tests in Node on the real chat server",
+        run: hub_js::test,
     },
     Step {
         name: "conformance",

@@ -4,6 +4,7 @@ use super::repository::{code_below, files, files_with, read, root};
 
 const MAX_LINES: usize = 450;
 const MAX_LINES_OF_THE_CHAT: usize = 120;
+const MAX_BYTES_OF_HUB_JS: usize = 6 << 10;
 
 #[test]
 fn no_source_file_is_longer_than_450_lines() {
@@ -17,6 +18,12 @@ fn no_source_file_is_longer_than_450_lines() {
 fn the_chat_fits_into_120_lines() {
     let lines = read("examples/chat/src/main.rs").lines().count();
     assert!(lines <= MAX_LINES_OF_THE_CHAT, "{lines} lines, more than {MAX_LINES_OF_THE_CHAT}");
+}
+
+#[test]
+fn the_browser_s_client_fits_into_6_kilobytes() {
+    let bytes = read("examples/chat/page/hub/hub.js").len();
+    assert!(bytes < MAX_BYTES_OF_HUB_JS, "{bytes} bytes, not under {MAX_BYTES_OF_HUB_JS}");
 }
 
 #[test]
