@@ -15,15 +15,15 @@ use crate::error::{Cause, Closed, Error, Evicted};
 use crate::event::Event;
 use crate::handle::{Connection, Handle};
 use crate::identity::{ClientId, Identity};
-use crate::inbox::Item;
 use crate::join::{Join, Joined};
-use crate::member::{Membership, Parting, Taken};
+use crate::member::Parting;
 use crate::message::Message;
 use crate::name::{NameError, TopicName};
 use crate::outlet::Outlet;
 use crate::post::Post;
 use crate::publisher::Publisher;
 use crate::receipt::Receipt;
+use crate::seats::Seats;
 
 /// One connection: receives what is published in the topics that it is in, and publishes.
 ///
@@ -57,9 +57,7 @@ use crate::receipt::Receipt;
 /// # }
 /// ```
 pub struct Client<M: Message> {
-    seats: Vec<Membership<M>>,
-    /// Whose turn it is to be read first.
-    turn: usize,
+    seats: Seats<M>,
     /// What a reader of messages has to be told before it gets what is `held`.
     trouble: Option<Evicted>,
     held: VecDeque<M>,
@@ -72,8 +70,8 @@ pub struct Client<M: Message> {
 impl<M: Message> Client<M> {
     pub(crate) fn new(connection: Connection<M>) -> Self {
         let publisher = connection.handle.hub().publisher();
-        let (seats, held) = (Vec::new(), VecDeque::new());
-        Self { seats, turn: 0, trouble: None, held, publisher, ended: false, connection }
+        let (seats, held) = (Seats::new(), VecDeque::new());
+        Self { seats, trouble: None, held, publisher, ended: false, connection }
     }
 
     /// The client's number.
@@ -103,14 +101,14 @@ impl<M: Message> Client<M> {
         NameError: From<T::Error>,
     {
         let (joined, seat) = self.connection.handle.join(topic, join).await?;
-        self.sit(seat.into_membership());
+        self.seats.sit(seat.into_membership());
         Ok(joined)
     }
 
     pub(crate) async fn join_shared(&mut self) -> Result<(), Error> {
         let topic = self.connection.handle.hub().shared.topic.clone();
         let (_, seat) = self.connection.handle.join_named(topic, Join::new()).await?;
-        self.sit(seat.into_membership());
+        self.seats.sit(seat.into_membership());
         Ok(())
     }
 
@@ -121,7 +119,7 @@ impl<M: Message> Client<M> {
     /// Fails if the client is not in the topic.
     pub fn leave(&mut self, topic: &TopicName) -> Result<(), Error> {
         self.connection.handle.leave(topic)?;
-        self.seats.retain(|seat| seat.member().topic != *topic);
+        self.seats.leave(topic);
         Ok(())
     }
 
@@ -242,9 +240,7 @@ impl<M: Message> Client<M> {
     /// everything. Of several outlets the first counts.
     pub fn attach(&mut self, outlet: Arc<impl Outlet<M> + 'static>) {
         self.connection.inbox().attach(outlet);
-        for seat in &self.seats {
-            seat.look_again();
-        }
+        self.seats.look_again();
     }
 
     /// A handle that acts for this client, from any task.
@@ -259,11 +255,6 @@ impl<M: Message> Client<M> {
         self.publisher.clone()
     }
 
-    fn sit(&mut self, membership: Membership<M>) {
-        self.seats.reserve_exact(1); // there are few topics to a client, and many clients
-        self.seats.push(membership);
-    }
-
     fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<M>, Evicted>> {
         let mut next = Vec::with_capacity(1);
         ready!(self.poll_recv_many(cx, &mut next, 1))?;
@@ -276,81 +267,14 @@ impl<M: Message> Client<M> {
         limit: usize,
         take: &mut impl FnMut(Event<M>),
     ) -> Poll<Result<usize, Evicted>> {
-        if limit == 0 {
-            return Poll::Ready(Ok(0));
-        }
         // A busy topic always has something new; this lets the other tasks of the thread run now and then.
         let coop = ready!(coop::poll_proceed(cx));
-        let mut taken = self.take(limit, take);
-        if taken == Ok(Taken::Nothing) {
-            self.connection.inbox().register(cx);
-            // Looks again, as a loop may have appended before it could see the waker.
-            taken = self.take(limit, take);
-        }
-        let count = match taken {
-            Ok(Taken::Nothing) => return Poll::Pending,
-            Ok(Taken::Some(count)) => Ok(count),
-            Ok(Taken::End) => Ok(0),
-            Err(evicted) => Err(evicted),
-        };
+        let taken = ready!(self.seats.poll_take(self.connection.inbox(), cx, limit, take));
         coop.made_progress();
-        Poll::Ready(count)
-    }
-
-    fn take(&mut self, limit: usize, take: &mut impl FnMut(Event<M>)) -> Result<Taken, Evicted> {
-        let mut count = self.take_first(limit, take)?;
-        let (seats, mut over) = (self.seats.len(), 0);
-        for index in 0..seats {
-            let seat = &mut self.seats[(self.turn + index) % seats];
-            match seat.read(limit - count, take) {
-                Ok(Taken::Nothing) => {}
-                Ok(Taken::Some(more)) => count += more,
-                Ok(Taken::End) => over += 1,
-                Err(evicted) => {
-                    let inbox = self.connection.inbox();
-                    inbox.end(evicted);
-                    inbox.leave_all(Parting::Lost);
-                    return Err(evicted);
-                }
-            }
-        }
-        self.turn = if self.turn + 1 < seats { self.turn + 1 } else { 0 };
-        if count > 0 {
-            return Ok(Taken::Some(count));
-        }
-        let is_over = over == seats && self.connection.inbox().is_hub_closed();
-        Ok(if is_over { Taken::End } else { Taken::Nothing })
-    }
-
-    /// Takes what goes before any topic's messages.
-    fn take_first(&mut self, limit: usize, take: &mut impl FnMut(Event<M>)) -> Result<usize, Evicted> {
-        let mut count = 0;
-        loop {
-            let inbox = self.connection.inbox();
-            if let Some(evicted) = inbox.ended() {
-                return Err(evicted);
-            }
-            if count == limit {
-                return Ok(count);
-            }
-            match inbox.pop() {
-                None => return Ok(count),
-                Some(Item::Seat(membership)) => self.sit(membership),
-                Some(Item::Direct(message)) => {
-                    take(Event::Direct(message));
-                    count += 1;
-                }
-                Some(Item::Left(member, reason)) => {
-                    self.seats.retain(|seat| !Arc::ptr_eq(seat.member(), &member));
-                    if let Some(reason) = reason {
-                        take(Event::Left { topic: member.topic.clone(), reason });
-                        count += 1;
-                    }
-                }
-            }
-        }
+        Poll::Ready(taken)
     }
 }
+
 /// Nothing in it is pinned, whatever a message is.
 impl<M: Message> Unpin for Client<M> {}
 

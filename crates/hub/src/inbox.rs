@@ -1,11 +1,9 @@
 //! A client, as far as the hub's loops and the client's own task share it.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, OnceLock, PoisonError};
 use std::task::{Context, Poll};
-
-use atomic_waker::AtomicWaker;
 
 use crate::error::{Cause, Error, Evicted};
 use crate::event::Reason;
@@ -14,6 +12,7 @@ use crate::member::{Member, Membership, Parting};
 use crate::name::TopicName;
 use crate::outlet::Outlet;
 use crate::stats::Counters;
+use crate::sync::{AtomicBool, AtomicWaker, Mutex, MutexGuard};
 
 /// What belongs to a client as a whole, whatever the number of its topics.
 pub(crate) struct Inbox<M> {
@@ -62,7 +61,7 @@ impl<M> Inbox<M> {
             max_direct,
             end: OnceLock::new(),
             hub_closed: AtomicBool::new(false),
-            topics: Mutex::default(),
+            topics: Mutex::new(Vec::new()),
             counters,
         }
     }

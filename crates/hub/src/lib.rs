@@ -56,6 +56,7 @@ mod hub;
 mod identity;
 mod name;
 mod client;
+mod seats;
 mod handle;
 mod publisher;
 mod join;
@@ -71,6 +72,7 @@ mod pass;
 mod member;
 mod inbox;
 mod outlet;
+mod sync;
 mod log;
 mod window;
 mod presence;
@@ -83,6 +85,8 @@ mod error;
 mod conf;
 pub mod protocol;
 pub mod test;
+#[cfg(all(test, feature = "_loom"))]
+mod interleavings;
 
 pub use client::Client;
 pub use conf::{Excess, HistoryConf, HubConf, Policy, PresenceConf, TopicConf};

@@ -3,7 +3,7 @@
 //! Who reads is not known here: a reader brings its cursor.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 use tokio::time::Instant;
 
@@ -11,6 +11,7 @@ use crate::conf::TopicConf;
 use crate::message::Message;
 use crate::post::{Audience, Post};
 use crate::stats::Counters;
+use crate::sync::{Mutex, MutexGuard};
 use crate::window::{Limit, Window};
 
 /// An append-only sequence of messages, of which the newest are kept.

@@ -1,7 +1,7 @@
 //! A member of a topic: a client's cursor into its log, shared by the loop and the client's task.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 
 use tokio::sync::mpsc;
 
@@ -13,6 +13,7 @@ use crate::log::{Bounds, Log};
 use crate::message::Message;
 use crate::name::TopicName;
 use crate::pass::Fresh;
+use crate::sync::{AtomicBool, AtomicU64, AtomicUsize};
 
 /// What the loop knows of a client in a topic.
 ///
@@ -49,11 +50,11 @@ impl<M> Member<M> {
         Self {
             inbox,
             topic,
-            cursor: cursor.into(),
+            cursor: AtomicU64::new(cursor),
             joined_at,
             live: AtomicBool::new(false),
             ready: AtomicBool::new(true),
-            position: position.into(),
+            position: AtomicUsize::new(position),
             leaver,
         }
     }
@@ -105,10 +106,16 @@ impl<M> Member<M> {
         self.position.store(position.unwrap_or(GONE), Ordering::Relaxed);
     }
 
-    /// Wakes the client's task if it is waiting.
+    /// Wakes the client's task if it is waiting: once, until it has looked.
     pub(crate) fn wake(&self) {
-        self.ready.store(true, Ordering::Release);
-        self.inbox.wake();
+        if !self.look() {
+            self.inbox.wake();
+        }
+    }
+
+    /// There may be something for the client's task. Returns whether it was to look already.
+    fn look(&self) -> bool {
+        self.ready.swap(true, Ordering::AcqRel)
     }
 }
 
@@ -189,7 +196,7 @@ impl<M: Message> Membership<M> {
 
     /// Something has changed that reading has to find out.
     pub(crate) fn look_again(&self) {
-        self.member.ready.store(true, Ordering::Release);
+        self.member.look();
     }
 
     /// Passes what is new to `take`, `limit` events at most.
@@ -198,7 +205,8 @@ impl<M: Message> Membership<M> {
     /// when there is nothing left to read: also under the lock, so that what is appended next is offered to it.
     pub(crate) fn read(&mut self, limit: usize, take: &mut impl FnMut(Event<M>)) -> Result<Taken, Evicted> {
         let member = &self.member;
-        if limit == 0 || member.is_live() || !member.ready.swap(false, Ordering::AcqRel) {
+        // In this order: a wake that came for nothing must not keep the next one from being one.
+        if limit == 0 || !member.ready.swap(false, Ordering::AcqRel) || member.is_live() {
             return Ok(Taken::Nothing);
         }
         let (ring, counters) = (self.log.lock(), &self.log.counters.of_tasks);
@@ -207,7 +215,7 @@ impl<M: Message> Membership<M> {
         let resume = match (Lag::of(next, member.joined_at, &ring.bounds()), self.policy) {
             (Lag::None | Lag::Permitted { .. }, _) => next,
             (Lag::TooFar { unread, .. }, Policy::Evict) => {
-                member.ready.store(true, Ordering::Release);
+                member.look();
                 return Err(Evicted::too_slow(unread, ring.bounds().limit));
             }
             (Lag::TooFar { resume, .. }, policy) => {
@@ -250,11 +258,11 @@ impl<M: Message> Membership<M> {
         self.is_conflating &= next < ring.head();
         if count > 0 {
             // Looks again, as it becomes live only when it finds nothing.
-            member.ready.store(true, Ordering::Release);
+            member.look();
             return Ok(Taken::Some(count));
         }
         if ring.is_closed() {
-            member.ready.store(true, Ordering::Release);
+            member.look();
             return Ok(Taken::End);
         }
         if inbox.outlet().is_some() {

@@ -6,7 +6,7 @@ use crate::run::{cargo, run as command, succeeds};
 use crate::{browser, conformance, foreign, hub_js};
 
 /// What must hold before a change lands. The first that fails ends the run.
-pub(crate) const STEPS: [Step; 8] = [
+pub(crate) const STEPS: [Step; 9] = [
     Step {
         name: "fmt",
         purpose: "the formatting is rustfmt's",
@@ -33,6 +33,21 @@ pub(crate) const STEPS: [Step; 8] = [
         run: || command(cargo("test --workspace").envs(foreign::variables())),
     },
     Step {
+        name: "interleavings",
+        purpose: "what two threads share holds in all orders of their steps, by loom",
+        run: || {
+            for package in MODELLED {
+                command(&mut cargo(&format!(
+                    "clippy --package {package} --tests --features _loom -- -D warnings"
+                )))?;
+                command(&mut cargo(&format!(
+                    "test --package {package} --lib --features _loom interleavings"
+                )))?;
+            }
+            Ok(())
+        },
+    },
+    Step {
         name: "hub.js",
         purpose: "the browser's client: its types, and its tests in Node on the real chat server",
         run: hub_js::test,
@@ -54,6 +69,9 @@ pub(crate) const STEPS: [Step; 8] = [
         run: || command(cargo("test --package it --test browser").envs(browser::set_up()?)),
     },
 ];
+
+/// Those with a module `interleavings`, and a feature `_loom` that its shared types are loom's with.
+const MODELLED: [&str; 1] = ["zeroxide-hub"];
 
 /// One of the things that must hold.
 pub(crate) struct Step {
