@@ -21,7 +21,7 @@ fn number(number: usize) -> NonZeroUsize {
     NonZeroUsize::new(number).expect("not zero")
 }
 
-async fn spawn(topic: TopicConf) -> TestHub<&'static str> {
+fn spawn(topic: TopicConf) -> TestHub<&'static str> {
     TestHub::spawn(HubConf { topic, ..HubConf::default() })
 }
 
@@ -38,7 +38,7 @@ async fn stats(hub: &TestHub<&'static str>) -> Stats {
 
 #[tokio::test(start_paused = true)]
 async fn what_there_is_goes_up_and_down() {
-    let hub = spawn(TopicConf::default()).await;
+    let hub = spawn(TopicConf::default());
     let ann = hub.join("ann", "lobby").await;
     let mut bob = hub.join("bob", "lobby").await;
     bob.join("games", Join::new()).await;
@@ -113,7 +113,7 @@ async fn each_eviction_has_the_limit_that_was_exceeded() {
     let by_bytes = TopicConf { max_bytes: number(32), ..TopicConf::default() };
     let by_age = TopicConf { max_age: Duration::from_secs(1), ..TopicConf::default() };
     for (topic, expected) in [(by_count, "count"), (by_bytes, "bytes"), (by_age, "age")] {
-        let hub = spawn(topic).await;
+        let hub = spawn(topic);
         let ann = hub.join("ann", "lobby").await;
         let slow = hub.join("slow", "lobby").await;
         slow.stall();
@@ -145,7 +145,7 @@ async fn who_does_not_read_what_is_said_directly_is_an_eviction_too() {
 #[tokio::test(start_paused = true)]
 async fn what_a_policy_takes_from_a_member_is_counted_for_the_policy() {
     for (policy, expected) in [(Policy::DropOldest, (6, 0)), (Policy::Conflate, (0, 9))] {
-        let hub = spawn(short(policy)).await;
+        let hub = spawn(short(policy));
         let ann = hub.join("ann", "lobby").await;
         let slow = hub.join("slow", "lobby").await;
         slow.stall();
@@ -163,7 +163,7 @@ async fn what_a_policy_takes_from_a_member_is_counted_for_the_policy() {
 
 #[tokio::test(start_paused = true)]
 async fn a_return_after_a_position_is_all_of_it_or_a_gap_or_another_life() {
-    let hub = spawn(short(Policy::Evict)).await;
+    let hub = spawn(short(Policy::Evict));
     let mut ann = hub.join("ann", "lobby").await;
     let first = ann.publish("lobby", "tick").await.position;
     let mut bob = hub.connect("bob").await;
@@ -185,7 +185,7 @@ async fn a_return_after_a_position_is_all_of_it_or_a_gap_or_another_life() {
 #[tokio::test(start_paused = true)]
 async fn a_user_who_returns_in_time_is_a_damped_change() {
     let presence = PresenceConf { enabled: true, ..PresenceConf::default() };
-    let hub = spawn(TopicConf { presence, ..TopicConf::default() }).await;
+    let hub = spawn(TopicConf { presence, ..TopicConf::default() });
     let mut ann = hub.join("ann", "lobby").await;
     ann.pull_the_plug().await;
     ann.return_to_all().await;
@@ -203,7 +203,7 @@ impl Outlet<&'static str> for Sink {
 
 #[tokio::test(start_paused = true)]
 async fn a_message_is_delivered_once_per_member_by_a_loop_or_by_its_task() {
-    let hub = spawn(TopicConf::default()).await;
+    let hub = spawn(TopicConf::default());
     let ann = hub.join("ann", "lobby").await;
     let mut live = hub.hub().connect(hub::Identity::default()).await.unwrap();
     live.join("lobby", Join::new()).await.unwrap();
@@ -221,7 +221,7 @@ async fn a_message_is_delivered_once_per_member_by_a_loop_or_by_its_task() {
 
 #[tokio::test(start_paused = true)]
 async fn each_time_that_members_are_told_counts_with_its_duration() {
-    let hub = spawn(TopicConf::default()).await;
+    let hub = spawn(TopicConf::default());
     let _nobody_else = hub.join("ann", "lobby").await;
     hub.hub().publish("nobody is here", "tick").await.unwrap();
     let before = stats(&hub).await;
@@ -237,7 +237,7 @@ async fn each_time_that_members_are_told_counts_with_its_duration() {
 
 #[tokio::test(start_paused = true)]
 async fn how_far_the_slowest_member_is_behind_counts_in_messages_and_in_bytes() {
-    let hub = spawn(TopicConf::default()).await;
+    let hub = spawn(TopicConf::default());
     let ann = hub.join("ann", "lobby").await;
     let slow = hub.join("slow", "lobby").await;
     slow.stall();
@@ -278,7 +278,7 @@ async fn a_drain_tells_how_many_remain() {
 
 #[tokio::test(start_paused = true)]
 async fn as_json_it_has_the_same_names() {
-    let hub = spawn(TopicConf::default()).await;
+    let hub = spawn(TopicConf::default());
     let ann = hub.join("ann", "lobby").await;
     publish(&ann, 1).await;
     let json = serde_json::to_value(stats(&hub).await).unwrap();
