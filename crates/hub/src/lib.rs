@@ -53,6 +53,7 @@
 //! [`Stream`]: futures_core::Stream
 
 mod hub;
+mod weak;
 mod identity;
 mod name;
 mod client;
@@ -106,3 +107,4 @@ pub use publisher::Publisher;
 pub use receipt::{Epoch, Position, Receipt};
 pub use stats::{Dropped, Endings, Evictions, Histogram, Leaves, LoopStats, Recoveries, Stats};
 pub use users::Whom;
+pub use weak::WeakHub;

@@ -52,6 +52,7 @@ use axum_core::extract::FromRequestParts;
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
 pub use prometheus_client;
+use prometheus_client::collector::Collector;
 use prometheus_client::encoding::text;
 use prometheus_client::registry::{Metric, Registry};
 
@@ -85,6 +86,13 @@ impl Metrics {
     /// stands in a [set](Self::of).
     pub fn register(&self, name: &str, help: &str, metric: impl Metric) {
         self.registry().register(name, help, metric);
+    }
+
+    /// Adds metrics that are gathered whenever they are asked for, such as what something counts that knows of no metrics.
+    ///
+    /// They are gathered under a lock, so at once.
+    pub fn register_collector(&self, collector: impl Collector) {
+        self.registry().register_collector(Box::new(collector));
     }
 
     /// A set of metrics that this engine has once, whoever asks for it and how often: the first one makes it with

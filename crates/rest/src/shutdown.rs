@@ -158,6 +158,8 @@ impl Stop {
 }
 
 /// Tells a task on an upgraded connection, or a [service](crate::Service), when it has to end.
+///
+/// As an extractor it is for a stream that [ends by itself](crate::sse::Sse::ends_by_itself).
 #[derive(Clone, Debug)]
 pub struct Stopping {
     phase: watch::Receiver<Phase>,
@@ -219,6 +221,16 @@ impl Readiness {
     /// Whether the engine wants new work.
     pub fn is_ready(&self) -> bool {
         *self.phase.borrow() == Phase::Running
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Stopping {
+    /// Only where a layer has replaced the request's extensions.
+    type Rejection = StatusCode;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, StatusCode> {
+        let lifecycle = parts.extensions.get::<Lifecycle>();
+        lifecycle.map(Lifecycle::stopping).ok_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 }
 

@@ -38,6 +38,7 @@ use crate::{Body, Handler, IntoResponse, Request, Response, Route};
 pub struct Sse<S> {
     events: S,
     heartbeat: Duration,
+    ends_by_itself: bool,
 }
 
 impl<S> Sse<S>
@@ -46,12 +47,19 @@ where
 {
     /// Sends these events, and a comment whenever there was none for 15 s, so that no proxy takes the connection for dead.
     pub fn new(events: S) -> Self {
-        Self { events, heartbeat: Duration::from_secs(15) }
+        Self { events, heartbeat: Duration::from_secs(15), ends_by_itself: false }
     }
 
     /// Sends a comment after this time without an event instead; zero is never.
     pub fn heartbeat(mut self, heartbeat: Duration) -> Self {
         self.heartbeat = heartbeat;
+        self
+    }
+
+    /// Does not cut the stream when the engine drains, as it ends soon after that by itself: it has something to say before.
+    /// The extractor [`Stopping`](crate::Stopping) tells when; a stream that is still there when the grace is over is aborted.
+    pub fn ends_by_itself(mut self) -> Self {
+        self.ends_by_itself = true;
         self
     }
 }
@@ -63,7 +71,11 @@ where
     fn into_response(self) -> Response {
         // nginx would collect events otherwise.
         let headers = [(CONTENT_TYPE, EVENT_STREAM), (CACHE_CONTROL, "no-cache"), (X_ACCEL_BUFFERING, "no")];
-        (headers, Body::new(Events::new(self.events, self.heartbeat))).into_response()
+        let mut response = (headers, Body::new(Events::new(self.events, self.heartbeat))).into_response();
+        if self.ends_by_itself {
+            response.extensions_mut().insert(EndsByItself);
+        }
+        response
     }
 }
 
@@ -100,7 +112,9 @@ where
         let response = self.0.call(request, state).await;
         match lifecycle {
             Some(lifecycle) if response.headers().get(CONTENT_TYPE).is_some_and(|it| it == EVENT_STREAM) => {
-                let mut response = response.map(|body| Body::new(UntilDraining::new(body, &lifecycle)));
+                let is_cut = response.extensions().get::<EndsByItself>().is_none();
+                let mut response =
+                    response.map(|body| Body::new(UntilDraining::new(body, &lifecycle, is_cut)));
                 response.extensions_mut().insert(LongLived);
                 response
             }
@@ -108,6 +122,10 @@ where
         }
     }
 }
+
+/// Marks a stream that knows when it has to end.
+#[derive(Clone)]
+struct EndsByItself;
 
 /// Marks a response that lasts as long as its client wants: it is no load.
 #[derive(Clone)]

@@ -50,7 +50,7 @@ use crate::writer::Writer;
 /// How the connection ended.
 pub async fn speak<M, A>(socket: WebSocket, opening: Opening<M, A>) -> Result<(), Error>
 where
-    M: Spoken<Frame = Prepared>,
+    M: Spoken<Frame: Into<Prepared>>,
     A: Authorizer<M>,
 {
     let (mut reader, mut writer) = socket.split();
@@ -102,7 +102,7 @@ async fn open<M, A>(
     mut opening: Opening<M, A>,
 ) -> Result<Option<Session<M, A>>, Error>
 where
-    M: Spoken<Frame = Prepared>,
+    M: Spoken,
     A: Authorizer<M>,
 {
     while let Some(message) = reader.recv().await? {
@@ -121,7 +121,7 @@ where
 /// Takes what the client says. Ends with `Ok` when it closes.
 async fn listen<M, A>(reader: &mut Reader, commands: &mut Commands<M, A>) -> Result<(), Stop>
 where
-    M: Spoken<Frame = Prepared>,
+    M: Spoken,
     A: Authorizer<M>,
 {
     while let Some(message) = reader.recv().await? {
@@ -147,7 +147,7 @@ fn say(writer: &mut Writer, end: &End) -> Error {
     }
 }
 
-impl<M: Spoken<Frame = Prepared>> Source for Frames<M> {
+impl<M: Spoken<Frame: Into<Prepared>>> Source for Frames<M> {
     type End = Stop;
 
     fn poll_frames(
@@ -167,15 +167,15 @@ impl<M: Spoken<Frame = Prepared>> Source for Frames<M> {
 /// The way from the hub's loop into the socket, while the socket takes everything at once.
 struct Mouth(Arc<Outbox>);
 
-impl<M: Spoken<Frame = Prepared>> Outlet<M> for Mouth {
+impl<M: Spoken<Frame: Into<Prepared>>> Outlet<M> for Mouth {
     fn offer(&self, first: u64, messages: &[M]) -> usize {
         let Self(outbox) = self;
         if outbox.deflater().is_some_and(Deflater::has_takeover) {
             return 0; // it is the writer's, which has the history and the time
         }
         let prepared =
-            (first..).zip(messages).map(|(offset, message)| message.publication().frame(Some(offset)));
-        let frames = prepared.map(|message| outbox.frame(&message));
+            (first..).zip(messages).map(|(offset, message)| message.publication().frame(Some(offset)).into());
+        let frames = prepared.map(|message: Prepared| outbox.frame(&message));
         if outbox.try_write(frames) { messages.len() } else { 0 }
     }
 }

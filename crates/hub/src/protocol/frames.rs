@@ -42,22 +42,25 @@ impl<M: Spoken> Frames<M> {
         Self { client, expiry, expiring: None, ends, resume, end: None, ended: false }
     }
 
-    /// Appends what is new to `buffer`, `limit` frames at most.
+    /// Appends what is new to `buffer`, `limit` frames at most, as what the transport makes of them.
     ///
     /// # Errors
     ///
     /// The connection is over, from the server's side. It stays so: each further call fails as well.
-    pub fn poll_frames(
+    pub fn poll_frames<F>(
         &mut self,
         cx: &mut Context<'_>,
-        buffer: &mut Vec<M::Frame>,
+        buffer: &mut Vec<F>,
         limit: usize,
-    ) -> Poll<Result<(), End>> {
+    ) -> Poll<Result<(), End>>
+    where
+        M::Frame: Into<F>,
+    {
         if let Poll::Ready(end) = self.poll_over(cx) {
             return Poll::Ready(Err(end));
         }
         if let Some(time) = self.expiring.take() {
-            buffer.push(reply::expiring(millis(time)).into());
+            buffer.push(M::Frame::from(reply::expiring(millis(time))).into());
             return Poll::Ready(Ok(()));
         }
         let mut events = Vec::new(); // not kept, so that a silent client holds no memory of the last burst
@@ -65,7 +68,7 @@ impl<M: Spoken> Frames<M> {
             Err(evicted) => Poll::Ready(Err(self.over(evicted.into()))),
             Ok(0) if limit > 0 => Poll::Ready(Err(self.over(End::hub_closed()))),
             Ok(_) => {
-                buffer.extend(events.into_iter().map(frame));
+                buffer.extend(events.into_iter().map(|event| frame(event).into()));
                 Poll::Ready(Ok(()))
             }
         }
@@ -141,7 +144,7 @@ impl<M: Spoken> Stream for Frames<M> {
         if self.ended {
             return Poll::Ready(None);
         }
-        let mut next = Vec::with_capacity(1);
+        let mut next = Vec::<M::Frame>::with_capacity(1);
         let result = ready!(self.poll_frames(cx, &mut next, 1));
         self.ended = result.is_err();
         Poll::Ready(result.map(|()| next.pop()).transpose())

@@ -27,6 +27,7 @@ use crate::name::UserId;
 pub struct Opening<M, A> {
     server: Server<M, A>,
     known: Option<Identity>,
+    resume: Option<String>,
     refused: u32,
 }
 
@@ -53,7 +54,14 @@ pub struct Turned {
 
 impl<M, A> Opening<M, A> {
     pub(super) fn new(server: Server<M, A>, known: Option<Identity>) -> Self {
-        Self { server, known, refused: 0 }
+        Self { server, known, resume: None, refused: 0 }
+    }
+
+    /// The same, for a transport that knows by itself which connection its client had before: a `connect` without `resume`
+    /// has this one.
+    #[must_use]
+    pub fn resuming(self, token: Option<String>) -> Self {
+        Self { resume: token, ..self }
     }
 }
 
@@ -98,7 +106,8 @@ impl<M: Spoken, A: Authorizer<M>> Opening<M, A> {
             shared.resume_token(client.id()),
             Expiry::new(until(expires_in, now), shared.conf.expiry_notice),
         );
-        let previous = connect.resume.and_then(|token| shared.ends.take(&token, now));
+        let before = connect.resume.as_deref().or(self.resume.as_deref());
+        let previous = before.and_then(|token| shared.ends.take(token, now));
         let answer = reply::ok(
             id,
             &reply::Connected {

@@ -1,4 +1,5 @@
 use std::convert::Infallible;
+use std::future::pending;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -14,7 +15,7 @@ use tracing::Span;
 use super::Event;
 use crate::Body;
 use crate::metrics::{LifeKind, Living};
-use crate::shutdown::Lifecycle;
+use crate::shutdown::{Lifecycle, Stopping};
 
 pin_project! {
     /// Events as a body, with comments in between where they are rare.
@@ -58,20 +59,27 @@ impl<S: Stream<Item = Event>> HttpBody for Events<S> {
     }
 }
 
-/// A body that ends when the engine drains, at the end of an event. Dropped, it writes the line about its life.
+/// A body that ends when the engine drains, at the end of an event, unless it does so by itself. Dropped, it writes the line
+/// about its life.
 pub(super) struct UntilDraining {
     body: Body,
-    draining: BoxFuture<'static, ()>,
+    stopping: Stopping,
+    /// Is ready when the body is to be cut.
+    cut: BoxFuture<'static, ()>,
     life: Life,
     _open: Living,
 }
 
 impl UntilDraining {
-    pub(super) fn new(body: Body, lifecycle: &Lifecycle) -> Self {
-        let mut stopping = lifecycle.stopping();
-        let draining = Box::pin(async move { stopping.draining().await });
+    pub(super) fn new(body: Body, lifecycle: &Lifecycle, is_cut: bool) -> Self {
+        let stopping = lifecycle.stopping();
+        let mut draining = stopping.clone();
+        let cut: BoxFuture<'static, ()> = match is_cut {
+            true => Box::pin(async move { draining.draining().await }),
+            false => Box::pin(pending()), // takes no memory
+        };
         let open = lifecycle.metrics().http().living(LifeKind::Stream);
-        Self { body, draining, life: Life::begin(), _open: open }
+        Self { body, stopping, cut, life: Life::begin(), _open: open }
     }
 }
 
@@ -83,12 +91,13 @@ impl HttpBody for UntilDraining {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        if self.draining.as_mut().poll(cx).is_ready() {
+        if self.cut.as_mut().poll(cx).is_ready() {
             self.life.ended_by = "stopping";
             return Poll::Ready(None);
         }
         let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
         match frame.as_ref().map(|frame| frame.as_ref().map(Frame::data_ref)) {
+            None | Some(Err(_)) if self.stopping.remaining().is_some() => self.life.ended_by = "stopping",
             None | Some(Err(_)) => self.life.ended_by = "server",
             Some(Ok(data)) => self.life.sent(data.map_or(0, Bytes::len)),
         }

@@ -18,6 +18,8 @@ pub struct Event {
     id: Option<String>,
     retry: Option<Duration>,
     data: String,
+    /// All of it as it is sent, once it is prepared; the fields above have then what came after that.
+    written: Option<Bytes>,
 }
 
 impl Event {
@@ -53,8 +55,18 @@ impl Event {
         self
     }
 
+    /// Writes it as it is sent, so that its clones are sent without being written again: for many who get the same.
+    ///
+    /// A name, an id or a time that it does not have yet can be added still.
+    pub fn prepared(self) -> Self {
+        Self { written: Some(self.to_bytes()), ..Self::default() }
+    }
+
     /// Writes it as it is sent.
     pub fn to_bytes(&self) -> Bytes {
+        if let (Some(written), None, None, None) = (&self.written, &self.name, &self.id, self.retry) {
+            return written.clone();
+        }
         let mut text = String::with_capacity(self.data.len() + ROOM);
         for (field, value) in [("event", &self.name), ("id", &self.id)] {
             if let Some(value) = value {
@@ -64,11 +76,21 @@ impl Event {
         if let Some(retry) = self.retry {
             line(&mut text, "retry", retry.as_millis());
         }
+        if let Some(written) = &self.written {
+            return [text.as_bytes(), written].concat().into();
+        }
         for part in self.data.replace("\r\n", "\n").split(['\n', '\r']) {
             line(&mut text, "data", part);
         }
         text.push('\n');
         text.into()
+    }
+}
+
+/// A prepared event with this data.
+impl From<String> for Event {
+    fn from(data: String) -> Self {
+        Self::new(data).prepared()
     }
 }
 
@@ -99,6 +121,15 @@ mod tests {
     fn nothing_can_be_slipped_in() {
         let event = Event::new("x\n\ndata: y").name("a\ndata: b").id("1\r\n2\0");
         assert_eq!(event.to_bytes(), "event: a data: b\nid: 1  2 \ndata: x\ndata: \ndata: data: y\n\n");
+    }
+
+    #[test]
+    fn what_is_prepared_is_written_once_and_can_still_be_added_to() {
+        let event = Event::new("a").prepared();
+        let (first, second) = (event.to_bytes(), event.clone().to_bytes());
+        assert_eq!(first, "data: a\n\n");
+        assert_eq!(first.as_ptr(), second.as_ptr(), "they share it");
+        assert_eq!(event.id("7").to_bytes(), "id: 7\ndata: a\n\n");
     }
 
     #[test]

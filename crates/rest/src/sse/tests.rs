@@ -8,7 +8,7 @@ use tower::ServiceExt;
 use super::*;
 use crate::extract::Query;
 use crate::service::EngineService;
-use crate::{Engine, RestConf};
+use crate::{Engine, RestConf, Stopping};
 
 fn service(route: Route) -> EngineService {
     let mut engine = Engine::new(RestConf { max_conns: 1, ..RestConf::default() });
@@ -93,6 +93,22 @@ async fn a_stream_ends_when_the_engine_drains() {
     assert_eq!(next(&mut response).await.as_deref(), Some("data: 0\n\n"));
 
     service.lifecycle().drain(tokio::time::Instant::now() + std::time::Duration::from_secs(5)).await;
+    assert_eq!(next(&mut response).await, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_ends_by_itself_says_what_it_has_to_say_when_the_engine_drains() {
+    async fn handler(mut stopping: Stopping) -> Sse<impl Stream<Item = Event>> {
+        Sse::new(stream::once(async move {
+            stopping.draining().await;
+            Event::new("bye")
+        }))
+        .ends_by_itself()
+    }
+    let service = service(Route::sse("/", handler));
+    let mut response = ask(&service, "").await;
+    service.lifecycle().drain(tokio::time::Instant::now() + std::time::Duration::from_secs(5)).await;
+    assert_eq!(next(&mut response).await.as_deref(), Some("data: bye\n\n"));
     assert_eq!(next(&mut response).await, None);
 }
 
