@@ -212,6 +212,7 @@ impl<M: Message> Client<M> {
                 Some(_) => after.push_back(message),
             },
             Event::Gap { from, to, .. } => trouble = trouble.or(Some(Evicted::gap(to - from + 1))),
+            Event::Reset { .. } => trouble = trouble.or(Some(Evicted::gap(0))),
             Event::Left { .. } => trouble = trouble.or(Some(Evicted::new(Cause::Unsubscribed))),
         }))?;
         let Some(trouble) = trouble else { return Poll::Ready(Ok(count)) };

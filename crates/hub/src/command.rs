@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+use crate::backplane::arrival::{Arrival, Caught};
 use crate::error::Error;
 use crate::event::Reason;
 use crate::inbox::Inbox;
@@ -16,6 +17,7 @@ use crate::message::Message;
 use crate::name::TopicName;
 use crate::presence::Snapshot;
 use crate::receipt::{Position, Receipt};
+use crate::topic::Standing;
 use crate::users::Whom;
 
 type Reply<T> = oneshot::Sender<Result<T, Error>>;
@@ -27,7 +29,8 @@ pub(crate) enum Command<M> {
         topic: TopicName,
         inbox: Arc<Inbox<M>>,
         join: Join,
-        reply: Reply<(Membership<M>, Joined)>,
+        /// `None` if the topic has to be opened first.
+        reply: Reply<Option<(Membership<M>, Joined)>>,
     },
     Publish {
         topic: TopicName,
@@ -51,6 +54,18 @@ pub(crate) enum Command<M> {
     Send(Whom, M, Reply<usize>),
     Kick(Whom, Reply<usize>),
     Unsubscribe(Whom, TopicName, Reason, Reply<usize>),
+    /// Something of a topic of a cluster was delivered.
+    Arrived(Arrival<M>),
+    /// A topic of a cluster is about to be opened; the answer is whether it is not there yet.
+    Open(TopicName, Reply<bool>),
+    /// It cannot be.
+    Abandon(TopicName),
+    /// The engine says where a topic stands.
+    CatchUp(TopicName, Box<Caught<M>>),
+    /// The topic goes on without the engine.
+    GoLocal(TopicName),
+    /// What there is of these topics, or of all of a cluster's.
+    Standings(Option<Vec<TopicName>>, Reply<Vec<(TopicName, Standing)>>),
     /// All clients whose home this is.
     Clients(Reply<Vec<Arc<Inbox<M>>>>),
 }

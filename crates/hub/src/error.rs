@@ -57,7 +57,7 @@ impl Evicted {
         self.cause
     }
 
-    /// How many messages the client had not read when it was given up, or lost, if that is the cause.
+    /// How many messages the client had not read when it was given up, or lost, if that is the cause; 0 if nobody knows.
     #[must_use]
     pub fn lag(&self) -> u64 {
         self.lag
@@ -72,6 +72,7 @@ impl fmt::Display for Evicted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.cause {
             Cause::TooSlow => write!(f, "too slow: fell {} messages behind", self.lag),
+            Cause::Gap if self.lag == 0 => f.write_str("messages may be lost"),
             Cause::Gap => write!(f, "too slow: lost {} messages", self.lag),
             Cause::TooMuchDirect => f.write_str("too slow: direct messages were not read"),
             Cause::Unsubscribed => f.write_str("taken out of the topic"),
@@ -118,6 +119,18 @@ pub enum Error {
     Full,
     /// The topic no longer has all that was asked for. This is where it stands.
     Insufficient(Position),
+    /// What joins this hub to others cannot be reached, or gave no answer: it may have been done. See
+    /// [`Outage`](crate::Outage).
+    Unavailable,
+    /// More is on its way to other hubs than may be at once. Nothing was done.
+    Overloaded,
+    /// Of the hubs that were asked, so many have done it, and the others gave no answer in time. They may do it yet.
+    Unanswered {
+        /// How many answered, this one included.
+        answered: usize,
+        /// How many there are.
+        asked: usize,
+    },
     /// The hub is being drained, and takes no new clients. Another one may after this time.
     Draining(Duration),
     /// The client was ended before.
@@ -137,6 +150,11 @@ impl fmt::Display for Error {
             Self::TooHeavy => f.write_str("the message is too large"),
             Self::Full => f.write_str("the hub's queue is full"),
             Self::Insufficient(_) => f.write_str("the topic no longer has all of it"),
+            Self::Unavailable => f.write_str("the other servers cannot be reached"),
+            Self::Overloaded => f.write_str("too much is on its way to other servers"),
+            Self::Unanswered { answered, asked } => {
+                write!(f, "{answered} of {asked} servers answered")
+            }
             Self::Draining(_) => f.write_str("the hub takes no new clients"),
             Self::Ended(evicted) => evicted.fmt(f),
             Self::Closed => Closed.fmt(f),

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::name::TopicName;
+use crate::receipt::Position;
 
 /// What a client receives, in the order in which it should see it.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -27,6 +28,14 @@ pub enum Event<M> {
         from: u64,
         /// The last one.
         to: u64,
+    },
+    /// The topic is numbered anew from this position on, and what came before may be lost in part: what keeps the nodes of
+    /// a cluster together has lost its memory, or was away. Never in a hub that is alone.
+    Reset {
+        /// The topic.
+        topic: TopicName,
+        /// Where it stands now.
+        position: Position,
     },
     /// The server took the client out of a topic.
     Left {

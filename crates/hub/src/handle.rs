@@ -75,9 +75,20 @@ impl<M: Message> Handle<M> {
         let Self { hub: Hub { shared }, inbox } = self;
         inbox.reserve(&topic, shared.conf.max_topics_per_client.get())?;
         let mut reservation = Reservation { inbox, topic: Some(topic.clone()) };
-        let (link, client) = (shared.of(&topic), inbox.clone());
-        let command = |reply| Command::Join { topic, inbox: client, join, reply };
-        let (membership, joined) = shared.ask(link, command).await?;
+        let (link, mut attempts) = (shared.of(&topic), 0);
+        let (membership, joined) = loop {
+            let (name, client, how) = (topic.clone(), inbox.clone(), join.clone());
+            let command = |reply| Command::Join { topic: name, inbox: client, join: how, reply };
+            if let Some(joined) = shared.ask(link, command).await? {
+                break joined;
+            }
+            // One is enough, unless the topic is given up in between.
+            if attempts == ATTEMPTS {
+                return Err(Error::Unavailable);
+            }
+            attempts += 1;
+            shared.open(&topic).await?;
+        };
         inbox.joined(membership.member());
         reservation.topic = None;
         // Looked at last: whoever ends the client after this finds the topic among those to leave.
@@ -115,8 +126,7 @@ impl<M: Message> Handle<M> {
         let shared = &self.hub.shared;
         let (topic, entry, key) = shared.entry(topic, post.into())?;
         let key = key.map(|key| (self.inbox.identity.user_id().cloned(), key));
-        let link = shared.of(&topic);
-        shared.ask(link, |reply| Command::Publish { topic, entry, key, reply: Some(reply) }).await
+        shared.publish(topic, entry, key).await
     }
 
     /// Says something to the client itself, in order with its seats; waits while as much as may is waiting to be read.
@@ -209,3 +219,6 @@ impl<M> fmt::Debug for Seat<M> {
         f.debug_struct("Seat").field("topic", &self.membership.member().topic).finish_non_exhaustive()
     }
 }
+
+/// So often a join tries to have its topic opened.
+const ATTEMPTS: usize = 5;

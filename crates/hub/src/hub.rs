@@ -7,13 +7,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, mpsc, oneshot, watch};
-use tokio::task;
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::Instrument;
 
-use crate::announcer::announce;
+use crate::backplane::node::LOCAL;
+use crate::backplane::uplink::Uplink;
+use crate::backplane::words::Ask;
 use crate::client::Client;
 use crate::command::Command;
 use crate::conf::HubConf;
@@ -22,6 +22,7 @@ use crate::event::Reason;
 use crate::handle::{Connection, Handle};
 use crate::identity::{ClientId, Identity};
 use crate::inbox::Inbox;
+use crate::keys::Key;
 use crate::log::Entry;
 use crate::member::Leave;
 use crate::message::Message;
@@ -30,8 +31,6 @@ use crate::post::Post;
 use crate::presence::Snapshot;
 use crate::publisher::Publisher;
 use crate::receipt::{Position, Receipt};
-use crate::shard::Shard;
-use crate::state::State;
 use crate::stats::{Counters, Stats};
 use crate::users::Whom;
 
@@ -70,69 +69,32 @@ pub(crate) struct Shared<M> {
     pub(crate) conf: Arc<HubConf>,
     /// The one topic of those who only register.
     pub(crate) topic: TopicName,
-    shards: Vec<Link<M>>,
-    hasher: RandomState,
-    next_client: AtomicU64,
-    online: watch::Receiver<usize>,
-    closing: CancellationToken,
-    loops: TaskTracker,
+    pub(crate) shards: Vec<Link<M>>,
+    pub(crate) hasher: RandomState,
+    /// What the numbers of clients begin with: other hubs of a cluster have other parts.
+    pub(crate) part: u64,
+    pub(crate) next_client: AtomicU64,
+    pub(crate) online: watch::Receiver<usize>,
+    pub(crate) closing: CancellationToken,
+    pub(crate) loops: TaskTracker,
     /// After which time a newcomer may try another server, while this one is drained.
     pub(crate) draining: watch::Sender<Option<Duration>>,
     /// How many a drain that goes on has still to end.
     pub(crate) drain_remaining: AtomicU64,
+    /// What it is one of several by; `None` for a hub that is alone.
+    pub(crate) uplink: Option<Arc<Uplink<M>>>,
+    /// The queue of what is published without a receipt, if it does not go into the loops' own.
+    pub(crate) outbox: Option<mpsc::Sender<Command<M>>>,
 }
 
 /// The ways to a loop.
 pub(crate) struct Link<M> {
-    commands: mpsc::Sender<Command<M>>,
-    leaver: mpsc::UnboundedSender<Leave<M>>,
-    counters: Arc<Counters>,
+    pub(crate) commands: mpsc::Sender<Command<M>>,
+    pub(crate) leaver: mpsc::UnboundedSender<Leave<M>>,
+    pub(crate) counters: Arc<Counters>,
 }
 
 impl<M: Message> Hub<M> {
-    /// Starts a hub on the current runtime: one loop per core, unless its conf says otherwise.
-    ///
-    /// # Panics
-    ///
-    /// Panics if called outside of a tokio runtime.
-    #[must_use]
-    pub fn spawn(conf: HubConf) -> Self {
-        let conf = Arc::new(conf);
-        let (count, online) = watch::channel(0);
-        let (closing, loops, hasher) = (CancellationToken::new(), TaskTracker::new(), RandomState::new());
-        let spawn = |number: usize| {
-            let (commands, received) = mpsc::channel(conf.queue.get().min(Semaphore::MAX_PERMITS));
-            let (leaver, leaves) = mpsc::unbounded_channel();
-            // Unbounded, because the loop does not wait; one entry per topic at most.
-            let (announcer, announcements) = mpsc::unbounded_channel();
-            let (counters, seed) = (Arc::<Counters>::default(), hasher.hash_one(number));
-            let (leave, count) = (leaver.clone(), count.clone());
-            let state = State::new(conf.clone(), seed, leave, announcer, count, counters.clone());
-            let shard = Shard::new(received, leaves, closing.clone(), counters.clone(), state);
-            // Their owner is the tracker; they end with the handles, and `close` waits for them. Unconstrained, as
-            // tokio's budget of a task would make outlets look full; the loop pauses by itself.
-            let span = tracing::debug_span!("hub_loop", number);
-            loops.spawn(task::coop::unconstrained(shard.run()).instrument(span));
-            loops.spawn(announce(announcements, commands.downgrade()));
-            Link { commands, leaver, counters }
-        };
-        let shards = (0..conf.shards()).map(spawn).collect();
-        loops.close();
-        let shared = Shared {
-            conf,
-            topic: TopicName::shared(),
-            shards,
-            hasher,
-            next_client: AtomicU64::new(0),
-            online,
-            closing,
-            loops,
-            draining: watch::Sender::new(None),
-            drain_remaining: AtomicU64::new(0),
-        };
-        Self { shared: Arc::new(shared) }
-    }
-
     /// Registers a client in the hub's one shared topic. It gets everything that is published there from now on.
     ///
     /// It is counted, and its place in the order of messages is fixed, when this returns. Waits while the queue is
@@ -164,7 +126,7 @@ impl<M: Message> Hub<M> {
         let shards = shared.shards.len() as u64;
         let home = identity.user_id().map_or(count % shards, |user| shared.hasher.hash_one(user) % shards);
         // A client's number says where its home is.
-        let id = ClientId(count.wrapping_mul(shards).wrapping_add(home));
+        let id = ClientId(shared.part | (count.wrapping_mul(shards).wrapping_add(home) & LOCAL));
         let (max_direct, counters) = (shared.conf.max_direct.get(), shared.home(id).counters.clone());
         let inbox = Arc::new(Inbox::new(id, identity, max_direct, counters));
         // Before the command, so that the client is let go however this ends.
@@ -183,12 +145,7 @@ impl<M: Message> Hub<M> {
     /// Fails if the hub is closed. A message that is accepted in the very moment of closing may still be lost.
     pub async fn broadcast(&self, message: M) -> Result<(), Closed> {
         let topic = &self.shared.topic;
-        self.shared
-            .of(topic)
-            .commands
-            .send(Command::publish(topic.clone(), message))
-            .await
-            .map_err(|_| Closed)
+        self.shared.publishing(topic).send(Command::publish(topic.clone(), message)).await.map_err(|_| Closed)
     }
 
     /// Publishes in a topic, in nobody's name, and returns its place there.
@@ -205,9 +162,7 @@ impl<M: Message> Hub<M> {
         NameError: From<T::Error>,
     {
         let (topic, entry, key) = self.shared.entry(topic, post.into())?;
-        let key = key.map(|key| (None, key));
-        let link = self.shared.of(&topic);
-        self.shared.ask(link, |reply| Command::Publish { topic, entry, key, reply: Some(reply) }).await
+        self.shared.publish(topic, entry, key.map(|key| (None, key))).await
     }
 
     /// The same, but without waiting for anything: it is published later, unless the hub closes before.
@@ -221,9 +176,9 @@ impl<M: Message> Hub<M> {
         NameError: From<T::Error>,
     {
         let (topic, entry, key) = self.shared.entry(topic, post.into())?;
-        let (link, key) = (self.shared.of(&topic), key.map(|key| (None, key)));
+        let (queue, key) = (self.shared.publishing(&topic), key.map(|key| (None, key)));
         let command = Command::Publish { topic, entry, key, reply: None };
-        link.commands.try_send(command).map_err(|error| match error {
+        queue.try_send(command).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => Error::Full,
             mpsc::error::TrySendError::Closed(_) => Error::Closed,
         })
@@ -239,7 +194,10 @@ impl<M: Message> Hub<M> {
     /// Fails if the hub is closed.
     pub async fn send(&self, whom: impl Into<Whom>, message: M) -> Result<usize, Error> {
         let whom = whom.into();
-        self.shared.ask(self.shared.home_of(&whom), |reply| Command::Send(whom, message, reply)).await
+        let (home, uplink) = (self.shared.home_of(&whom), self.shared.uplink.as_ref());
+        let bytes = uplink.map(|uplink| uplink.codec.encode(&message)).unwrap_or_default();
+        let here = self.shared.ask(home, |reply| Command::Send(whom.clone(), message, reply)).await?;
+        self.shared.and_elsewhere(here, &whom, Ask::send, &bytes).await
     }
 
     /// Ends one client, or all of a user's, with [`Cause::Kicked`](crate::Cause::Kicked). Returns how many there were.
@@ -249,7 +207,9 @@ impl<M: Message> Hub<M> {
     /// Fails if the hub is closed.
     pub async fn kick(&self, whom: impl Into<Whom>) -> Result<usize, Error> {
         let whom = whom.into();
-        self.shared.ask(self.shared.home_of(&whom), |reply| Command::Kick(whom, reply)).await
+        let home = self.shared.home_of(&whom);
+        let here = self.shared.ask(home, |reply| Command::Kick(whom.clone(), reply)).await?;
+        self.shared.and_elsewhere(here, &whom, Ask::kick, &[]).await
     }
 
     /// Takes one client, or all of a user's, out of a topic; they are told. Returns how many were in it.
@@ -263,8 +223,10 @@ impl<M: Message> Hub<M> {
         NameError: From<T::Error>,
     {
         let (whom, topic) = (whom.into(), topic.try_into().map_err(NameError::from)?);
-        let link = self.shared.home_of(&whom);
-        self.shared.ask(link, |reply| Command::Unsubscribe(whom, topic, Reason::Unsubscribed, reply)).await
+        let (home, reason) = (self.shared.home_of(&whom), Reason::Unsubscribed);
+        let command = |reply| Command::Unsubscribe(whom.clone(), topic.clone(), reason, reply);
+        let here = self.shared.ask(home, command).await?;
+        self.shared.and_elsewhere(here, &whom, |whom| Ask::unsubscribe(whom, &topic), &[]).await
     }
 
     /// Who is in a topic; `None` where presence is not kept, or nobody is there.
@@ -278,6 +240,7 @@ impl<M: Message> Hub<M> {
         NameError: From<T::Error>,
     {
         let topic = topic.try_into().map_err(NameError::from)?;
+        self.shared.open(&topic).await?;
         self.shared.ask(self.shared.of(&topic), |reply| Command::Presence(topic, reply)).await
     }
 
@@ -299,6 +262,7 @@ impl<M: Message> Hub<M> {
         NameError: From<T::Error>,
     {
         let topic = topic.try_into().map_err(NameError::from)?;
+        self.shared.open(&topic).await?;
         self.shared.ask(self.shared.of(&topic), |reply| Command::History { topic, limit, since, reply }).await
     }
 
@@ -342,7 +306,7 @@ impl<M: Message> Hub<M> {
 
     pub(crate) fn publisher(&self) -> Publisher<M> {
         let topic = self.shared.topic.clone();
-        Publisher::new(self.shared.of(&topic).commands.clone(), topic)
+        Publisher::new(self.shared.publishing(&topic).clone(), topic)
     }
 }
 
@@ -381,6 +345,25 @@ impl<M: Message> Shared<M> {
         answer.await.map_err(|_| Error::Closed)?
     }
 
+    /// Publishes, and waits for the receipt.
+    pub(crate) async fn publish(
+        &self,
+        topic: TopicName,
+        entry: Entry<M>,
+        key: Option<Key>,
+    ) -> Result<Receipt, Error> {
+        if let Some(uplink) = &self.uplink {
+            return uplink.publish(topic, entry, key).await;
+        }
+        let link = self.of(&topic);
+        self.ask(link, |reply| Command::Publish { topic, entry, key, reply: Some(reply) }).await
+    }
+
+    /// Where to put what is published without a receipt.
+    fn publishing(&self, topic: &TopicName) -> &mpsc::Sender<Command<M>> {
+        self.outbox.as_ref().unwrap_or_else(|| &self.of(topic).commands)
+    }
+
     pub(crate) fn links(&self) -> &[Link<M>] {
         &self.shards
     }
@@ -392,7 +375,7 @@ impl<M: Message> Shared<M> {
 
     /// The loop that is this client's home.
     pub(crate) fn home(&self, client: ClientId) -> &Link<M> {
-        let index = client.get() % self.shards.len() as u64;
+        let index = client.local() % self.shards.len() as u64;
         &self.shards[usize::try_from(index).expect("less than the number of loops")]
     }
 

@@ -39,6 +39,12 @@ impl Keys {
         }
     }
 
+    /// Forgets all.
+    pub(crate) fn clear(&mut self) {
+        self.offsets.clear();
+        self.order.clear();
+    }
+
     fn forget(&mut self, now: Instant, limit: usize) {
         while let Some((at, _)) = self.order.front()
             && (self.order.len() > limit || now.saturating_duration_since(*at) >= self.max_age)

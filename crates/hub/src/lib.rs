@@ -54,6 +54,8 @@
 
 mod hub;
 mod weak;
+mod start;
+mod cluster;
 mod identity;
 mod name;
 mod client;
@@ -84,13 +86,14 @@ mod stats;
 mod drain;
 mod error;
 mod conf;
+pub mod backplane;
 pub mod protocol;
 pub mod test;
 #[cfg(all(test, feature = "_loom"))]
 mod interleavings;
 
 pub use client::Client;
-pub use conf::{Excess, HistoryConf, HubConf, Policy, PresenceConf, TopicConf};
+pub use conf::{BackplaneConf, Excess, HistoryConf, HubConf, Outage, Policy, PresenceConf, TopicConf};
 pub use drain::Drain;
 pub use error::{Cause, Closed, Error, Evicted};
 pub use event::{Event, Reason};

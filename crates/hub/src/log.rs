@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use crate::conf::TopicConf;
 use crate::message::Message;
 use crate::post::{Audience, Post};
+use crate::receipt::{Epoch, Position};
 use crate::stats::Counters;
 use crate::sync::{Mutex, MutexGuard};
 use crate::window::{Limit, Window};
@@ -49,6 +50,10 @@ pub(crate) struct Bounds {
     pub(crate) head: u64,
     /// Which limit a member is beyond that is further behind.
     pub(crate) limit: Limit,
+    /// Who has not come as far as this has lost something, and not because it was slow.
+    pub(crate) floor: u64,
+    /// Who has not come as far as this has to be told that the topic is numbered anew.
+    pub(crate) renewed: u64,
 }
 
 /// The log, while it is locked.
@@ -65,6 +70,21 @@ pub(crate) struct Ring<M> {
     closed: bool,
     /// What all that was ever appended weighs.
     bytes: u64,
+    /// How the log's own offsets, which only grow, differ from those that are told; 0 unless the topic was numbered anew.
+    shift: u64,
+    epoch: Epoch,
+    floor: u64,
+    renewed: u64,
+}
+
+/// How a log begins anew, after a loss that is not its members' fault.
+pub(crate) struct Restart {
+    /// The offset of what comes first then.
+    pub(crate) first: u64,
+    pub(crate) shift: u64,
+    pub(crate) epoch: Epoch,
+    /// The numbers are new, and those who were there go on behind what the log then has.
+    pub(crate) is_renewed: bool,
 }
 
 impl<M: Message> Entry<M> {
@@ -87,8 +107,32 @@ impl<M> Log<M> {
             newest: HashMap::new(),
             closed: false,
             bytes: 0,
+            shift: 0,
+            epoch: Epoch(0),
+            floor: 0,
+            renewed: 0,
         };
         Self { ring: Mutex::new(ring), counters }
+    }
+
+    /// Drops all that there is, and has these entries instead.
+    pub(crate) fn restart(
+        &self,
+        restart: &Restart,
+        entries: impl Iterator<Item = Entry<M>>,
+        now: Instant,
+    ) -> Bounds {
+        let mut ring = self.lock();
+        ring.restart(restart);
+        for entry in entries {
+            ring.push(entry);
+        }
+        if restart.is_renewed {
+            ring.renewed = ring.head();
+            ring.floor = ring.renewed;
+        }
+        ring.trim(now);
+        ring.bounds()
     }
 
     /// Appends entries, all under one lock.
@@ -130,7 +174,19 @@ impl<M> Ring<M> {
     }
 
     pub(crate) fn bounds(&self) -> Bounds {
-        Bounds { tail: self.tail, lag_tail: self.lag.tail(), head: self.head(), limit: self.lag.limit() }
+        let (tail, lag_tail, head) = (self.tail, self.lag.tail(), self.head());
+        let limit = self.lag.limit();
+        Bounds { tail, lag_tail, head, limit, floor: self.floor, renewed: self.renewed }
+    }
+
+    /// An offset as it is told.
+    pub(crate) fn told(&self, offset: u64) -> u64 {
+        offset.wrapping_sub(self.shift)
+    }
+
+    /// Where the topic stood when it was numbered anew.
+    pub(crate) fn renewed_at(&self) -> Position {
+        Position { offset: self.told(self.renewed - 1), epoch: self.epoch }
     }
 
     /// The offset of the oldest message that is kept for those who come, or the head's.
@@ -182,6 +238,15 @@ impl<M> Ring<M> {
         self.entries.push_back(entry);
         // Here, so that a burst does not pile up what nobody may read any more.
         self.trim_full();
+    }
+
+    fn restart(&mut self, restart: &Restart) {
+        self.entries.clear();
+        self.newest.clear();
+        self.lag.restart(restart.first);
+        self.history.restart(restart.first);
+        (self.tail, self.floor) = (restart.first, restart.first);
+        (self.shift, self.epoch) = (restart.shift, restart.epoch);
     }
 
     fn trim(&mut self, now: Instant) {

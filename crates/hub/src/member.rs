@@ -127,21 +127,30 @@ pub(crate) enum Lag {
     Permitted { unread: u64 },
     /// Further: so much there is that it has not read, and the oldest that it may still have is at `resume`.
     TooFar { unread: u64, resume: u64 },
-    /// It is not too slow, but of the history that it asked for what is before `resume` is gone.
+    /// It is not too slow, but of the history that it asked for, or that nodes have lost, what is before `resume` is gone.
     LostHistory { resume: u64 },
+    /// The topic is numbered anew, and nobody knows what is lost. It goes on at `resume`.
+    Renewed { resume: u64 },
 }
 
 impl Lag {
     /// How much there is that it has not read, and may read.
     pub(crate) fn unread(&self) -> u64 {
         match self {
-            Self::None | Self::LostHistory { .. } => 0,
+            Self::None | Self::LostHistory { .. } | Self::Renewed { .. } => 0,
             Self::Permitted { unread } | Self::TooFar { unread, .. } => *unread,
         }
     }
 
     fn of(cursor: u64, joined_at: u64, log: &Bounds) -> Self {
         let unread = log.head.saturating_sub(cursor);
+        if cursor.max(joined_at) < log.floor {
+            let is_renewed = cursor.max(joined_at) < log.renewed;
+            return match is_renewed {
+                true => Self::Renewed { resume: log.renewed },
+                false => Self::LostHistory { resume: log.floor },
+            };
+        }
         if cursor.max(joined_at) < log.lag_tail {
             return Self::TooFar { unread, resume: log.lag_tail };
         }
@@ -212,26 +221,32 @@ impl<M: Message> Membership<M> {
         let (ring, counters) = (self.log.lock(), &self.log.counters.of_tasks);
         let mut next = member.cursor.load(Ordering::Relaxed);
         let mut count = 0;
-        let resume = match (Lag::of(next, member.joined_at, &ring.bounds()), self.policy) {
+        let lag = Lag::of(next, member.joined_at, &ring.bounds());
+        let resume = match (&lag, self.policy) {
             (Lag::None | Lag::Permitted { .. }, _) => next,
             (Lag::TooFar { unread, .. }, Policy::Evict) => {
                 member.look();
-                return Err(Evicted::too_slow(unread, ring.bounds().limit));
+                return Err(Evicted::too_slow(*unread, ring.bounds().limit));
             }
             (Lag::TooFar { resume, .. }, policy) => {
                 self.is_conflating = policy == Policy::Conflate;
                 let dropped = &counters.dropped;
                 let lost = if self.is_conflating { &dropped.conflated } else { &dropped.oldest };
                 lost.add(resume - next);
-                resume
+                *resume
             }
             (Lag::LostHistory { resume }, _) => {
                 counters.dropped.history.add(resume - next);
-                resume
+                *resume
             }
+            (Lag::Renewed { resume }, _) => *resume,
         };
         if resume > next {
-            take(Event::Gap { topic: member.topic.clone(), from: next, to: resume - 1 });
+            let topic = member.topic.clone();
+            take(match lag {
+                Lag::Renewed { .. } => Event::Reset { topic, position: ring.renewed_at() },
+                _ => Event::Gap { topic, from: ring.told(next), to: ring.told(resume - 1) },
+            });
             count = 1;
             next = resume;
         }
@@ -247,7 +262,8 @@ impl<M: Message> Membership<M> {
             if is_for_it && self.is_conflating && ring.is_replaced(offset, entry) {
                 replaced += 1;
             } else if is_for_it {
-                take(Event::Message { topic: member.topic.clone(), offset, message: entry.message.clone() });
+                let (topic, offset) = (member.topic.clone(), ring.told(offset));
+                take(Event::Message { topic, offset, message: entry.message.clone() });
                 count += 1;
                 read += 1;
             }

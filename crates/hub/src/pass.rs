@@ -7,6 +7,8 @@ use crate::post::Audience;
 pub(crate) struct Fresh<M> {
     /// The offset of the first.
     first: u64,
+    /// How offsets differ from those that are told.
+    shift: u64,
     messages: Vec<M>,
     /// Whom each is for; empty while all are for everyone.
     audiences: Vec<Audience>,
@@ -14,7 +16,12 @@ pub(crate) struct Fresh<M> {
 
 impl<M> Fresh<M> {
     pub(crate) fn new() -> Self {
-        Self { first: 1, messages: Vec::new(), audiences: Vec::new() }
+        Self { first: 1, shift: 0, messages: Vec::new(), audiences: Vec::new() }
+    }
+
+    /// From now on offsets are told as less by this.
+    pub(crate) fn shift(&mut self, shift: u64) {
+        self.shift = shift;
     }
 
     /// Begins anew, with the next message at this offset.
@@ -71,7 +78,7 @@ impl<M> Fresh<M> {
         if run.is_empty() {
             return 0;
         }
-        outlet.offer(self.first + from as u64, run).min(run.len())
+        outlet.offer((self.first + from as u64).wrapping_sub(self.shift), run).min(run.len())
     }
 
     fn index(&self, cursor: u64) -> usize {

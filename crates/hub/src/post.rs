@@ -70,10 +70,14 @@ impl<M> From<M> for Post<M> {
 
 /// Whom a message is for, of those who are in the topic. Plain data, as it is looked at in the hub's loop.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) enum Audience {
+pub enum Audience {
+    /// Everyone.
     All,
+    /// All but this client.
     ExceptClient(ClientId),
+    /// All but this user's clients.
     ExceptUser(UserId),
+    /// Those who have this tag.
     Tagged(Tag),
 }
 

@@ -98,6 +98,7 @@ impl Presence {
         members: usize,
     ) -> bool {
         let devices = &mut self.users.entry(user.clone()).or_default().devices;
+        devices.retain(|device| device.client != client); // said twice, or its own ghost
         let ghost = devices.iter().position(|device| device.until.is_some());
         if let Some(ghost) = ghost {
             devices.remove(ghost);

@@ -1,6 +1,6 @@
 //! The engine loop: one owner of its topics. What a command does to them is in `state.rs`.
 
-use std::future::ready;
+use std::future::{pending, ready};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +19,8 @@ use crate::stats::Counters;
 /// Owns some of a hub's topics, and alone changes them.
 pub(crate) struct Shard<M> {
     commands: mpsc::Receiver<Command<M>>,
+    /// What an engine delivers, if there is one.
+    arrivals: Option<mpsc::Receiver<Command<M>>>,
     /// Unbounded, because `Drop` cannot wait; a few entries per client and topic at most.
     leaves: mpsc::UnboundedReceiver<Leave<M>>,
     closing: CancellationToken,
@@ -29,12 +31,13 @@ pub(crate) struct Shard<M> {
 impl<M: Message> Shard<M> {
     pub(crate) fn new(
         commands: mpsc::Receiver<Command<M>>,
+        arrivals: Option<mpsc::Receiver<Command<M>>>,
         leaves: mpsc::UnboundedReceiver<Leave<M>>,
         closing: CancellationToken,
         counters: Arc<Counters>,
         state: State<M>,
     ) -> Self {
-        Self { commands, leaves, closing, counters, state }
+        Self { commands, arrivals, leaves, closing, counters, state }
     }
 
     /// Serves until the hub is closed, or the last handle is dropped.
@@ -55,7 +58,12 @@ impl<M: Message> Shard<M> {
                 () = self.closing.cancelled(), if !self.commands.is_closed() => self.commands.close(),
                 () = &mut alarm, if deadline.is_some() => self.state.tick(Instant::now()),
                 _ = self.commands.recv_many(&mut batch, BATCH) => {}
+                arrived = delivered(&mut self.arrivals) => batch.push(arrived),
                 () = ready(()), if self.state.has_passes() => {}
+            }
+            // Those who ask do not keep what is delivered waiting.
+            for _ in 0..self.arrivals.as_ref().map_or(0, |arrivals| arrivals.len().min(BATCH)) {
+                batch.extend(self.arrivals.as_mut().and_then(|arrivals| arrivals.try_recv().ok()));
             }
             let now = Instant::now();
             if let Some(at) = batch.iter().find_map(Command::published_at) {
@@ -103,6 +111,17 @@ impl<M> Drop for Shard<M> {
         self.closing.cancel();
         self.commands.close();
         self.state.close();
+    }
+}
+
+/// Takes what has been delivered; waits for ever if there is no engine.
+async fn delivered<M>(arrivals: &mut Option<mpsc::Receiver<Command<M>>>) -> Command<M> {
+    match arrivals {
+        Some(arrivals) => match arrivals.recv().await {
+            Some(arrived) => arrived,
+            None => pending().await,
+        },
+        None => pending().await,
     }
 }
 

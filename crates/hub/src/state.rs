@@ -9,9 +9,11 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 use crate::announcer::Announcement;
+use crate::backplane::arrival::Arrival;
+use crate::backplane::wish::Wish;
 use crate::command::Command;
 use crate::conf::HubConf;
-use crate::error::{Cause, Evicted};
+use crate::error::{Cause, Error, Evicted};
 use crate::inbox::Item;
 use crate::join::From;
 use crate::member::{Leave, Parting};
@@ -34,6 +36,8 @@ pub(crate) struct State<M> {
     epoch: u64,
     leaver: mpsc::UnboundedSender<Leave<M>>,
     announcer: mpsc::UnboundedSender<Announcement>,
+    /// If there is an engine, what is to be done with it.
+    wishes: Option<mpsc::UnboundedSender<Wish>>,
     /// How many are in the shared topic, if it is here.
     online: watch::Sender<usize>,
     counters: Arc<Counters>,
@@ -47,6 +51,7 @@ impl<M: Message> State<M> {
         seed: u64,
         leaver: mpsc::UnboundedSender<Leave<M>>,
         announcer: mpsc::UnboundedSender<Announcement>,
+        wishes: Option<mpsc::UnboundedSender<Wish>>,
         online: watch::Sender<usize>,
         counters: Arc<Counters>,
     ) -> Self {
@@ -59,6 +64,7 @@ impl<M: Message> State<M> {
             epoch: seed,
             leaver,
             announcer,
+            wishes,
             online,
             counters,
             began: None,
@@ -79,6 +85,10 @@ impl<M: Message> State<M> {
                     From::After(position) => Some(position),
                     From::Now | From::Last(_) => None,
                 };
+                if !self.can_join(&topic) {
+                    let _ = reply.send(Ok(None));
+                    return false;
+                }
                 let leaver = self.leaver.clone();
                 let (membership, joined) = self.topic(&topic).join(&inbox, join, &leaver, now);
                 let counts = &self.counters.of_loop;
@@ -93,9 +103,10 @@ impl<M: Message> State<M> {
                 }
                 self.settle(&topic, now); // before the answer, so that whoever has joined is counted
                 // If nobody waits for it any more, the membership is dropped here, and that is a leave.
-                let _ = reply.send(Ok((membership, joined)));
+                let _ = reply.send(Ok(Some((membership, joined))));
             }
             Command::Publish { topic, entry, key, reply } => {
+                self.go_local(&topic, now);
                 let of = self.topic(&topic);
                 let before = of.position().offset;
                 of.publish(entry, key, reply);
@@ -116,6 +127,9 @@ impl<M: Message> State<M> {
             Command::Presence(topic, reply) => {
                 let snapshot = self.topics.get(&topic).and_then(Topic::snapshot);
                 let _ = reply.send(Ok(snapshot));
+            }
+            Command::History { reply, topic, .. } if !self.can_join(&topic) => {
+                let _ = reply.send(Err(Error::Unavailable));
             }
             Command::History { topic, limit, since, reply } => {
                 let _ = reply.send(self.topic(&topic).history(limit, since));
@@ -146,6 +160,34 @@ impl<M: Message> State<M> {
                     count += 1;
                 }
                 let _ = reply.send(Ok(count));
+            }
+            Command::Arrived(arrival) => return self.arrive(arrival, now),
+            Command::Open(topic, reply) => {
+                let is_there = self.topics.contains_key(&topic);
+                self.topic(&topic);
+                let _ = reply.send(Ok(!is_there));
+            }
+            Command::Abandon(topic) => {
+                if !self.can_join(&topic) {
+                    self.topics.remove(&topic);
+                }
+            }
+            Command::CatchUp(topic, caught) => {
+                if let Some(of) = self.topics.get_mut(&topic) {
+                    of.catch_up(*caught, now);
+                }
+                self.settle(&topic, now);
+                self.queue(&topic);
+                return self.topics.get(&topic).is_some_and(Topic::is_full);
+            }
+            Command::GoLocal(topic) => {
+                self.go_local(&topic, now);
+                self.settle(&topic, now);
+            }
+            Command::Standings(names, reply) => {
+                let names = names.unwrap_or_else(|| self.topics.keys().cloned().collect());
+                let standing = |name: TopicName| Some((name.clone(), self.topics.get(&name)?.standing()?));
+                let _ = reply.send(Ok(names.into_iter().filter_map(standing).collect()));
             }
             Command::Clients(reply) => {
                 let _ = reply.send(Ok(self.users.clients().cloned().collect()));
@@ -237,10 +279,43 @@ impl<M: Message> State<M> {
         if !self.topics.contains_key(name) {
             self.epoch = mix(self.epoch);
             let conf = self.conf.of(name).clone();
-            let topic = Topic::new(name.clone(), conf, Epoch(self.epoch), self.counters.clone());
+            let mut topic = Topic::new(name.clone(), conf, Epoch(self.epoch), self.counters.clone());
+            if self.wishes.is_some() {
+                topic = topic.follow(&self.conf.backplane, Instant::now());
+            }
             self.topics.insert(name.clone(), topic);
         }
         self.topics.get_mut(name).expect("it has just been put in")
+    }
+
+    /// Takes what was delivered. Nobody is there any more for what has no topic.
+    fn arrive(&mut self, Arrival { topic, what }: Arrival<M>, now: Instant) -> bool {
+        let Some(of) = self.topics.get_mut(&topic) else { return false };
+        of.arrive(what, now);
+        let is_full = of.is_full();
+        self.settle(&topic, now);
+        self.queue(&topic);
+        is_full
+    }
+
+    /// Whether it is known where a topic stands: always, unless an engine has to say so.
+    fn can_join(&self, name: &TopicName) -> bool {
+        self.wishes.is_none() || self.topics.get(name).is_some_and(Topic::is_open)
+    }
+
+    /// In a cluster, lets a topic go on without the engine.
+    fn go_local(&mut self, name: &TopicName, now: Instant) {
+        if self.wishes.is_some() {
+            self.epoch = mix(self.epoch);
+            let epoch = Epoch(self.epoch);
+            self.topic(name).go_local(epoch, now);
+        }
+    }
+
+    fn wish(&self, wish: Wish) {
+        if let Some(wishes) = &self.wishes {
+            let _ = wishes.send(wish); // fails if the hub is ending
+        }
     }
 
     fn queue(&mut self, name: &TopicName) {
@@ -263,8 +338,13 @@ impl<M: Message> State<M> {
             let now = topic.len();
             self.online.send_if_modified(|online| std::mem::replace(online, now) != now);
         }
-        if topic.is_over() {
+        for wish in topic.take_wishes() {
+            self.wish(wish);
+        }
+        let Some(topic) = self.topics.get_mut(name) else { return };
+        if topic.is_over(now) {
             self.topics.remove(name);
+            self.wish(Wish::Idle(name.clone()));
             return;
         }
         if let Some(at) = topic.deadline()
@@ -296,7 +376,7 @@ impl<M> State<M> {
 }
 
 /// The next of a sequence of numbers that nobody guesses to repeat: splitmix64.
-fn mix(last: u64) -> u64 {
+pub(crate) fn mix(last: u64) -> u64 {
     let mut number = last.wrapping_add(0x9e37_79b9_7f4a_7c15);
     number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     number = (number ^ (number >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

@@ -98,6 +98,14 @@ counters! {
         loop_lag_nanos: Histogram,
         /// How long the loops were busy telling members, in nanoseconds.
         busy_nanos: u64,
+        /// What other nodes' engine delivered twice, and was not passed on again.
+        repeated: u64,
+        /// How often something that the engine had not delivered was fetched from it.
+        repaired: u64,
+        /// How often that could not be, so that members of a topic were told of a gap.
+        gaps: u64,
+        /// How often a topic was numbered anew while members were there.
+        resets: u64,
     }
     tasks {
         /// Messages that clients' tasks have read.
@@ -108,6 +116,12 @@ counters! {
         evicted: Evictions,
         /// Clients that were ended for another reason.
         ended: Endings,
+        /// Deliveries from other nodes that were dropped, as the loop did not keep up, and fetched again.
+        overflowed: u64,
+        /// Deliveries from other nodes that were no message.
+        undecodable: u64,
+        /// Messages that nobody waited for a receipt of, and that could not be published for all nodes.
+        unpublished: u64,
     }
 }
 

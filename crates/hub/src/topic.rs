@@ -1,6 +1,8 @@
 //! A topic: its log and its members, as plain data. Here it is decided who is offered what is new, who is woken and who is
 //! evicted.
 
+mod replica;
+
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
@@ -19,6 +21,8 @@ use crate::pass::Fresh;
 use crate::presence::{Presence, PresenceChange, Snapshot};
 use crate::receipt::{Epoch, Position, Receipt};
 use crate::stats::Counters;
+use replica::Replica;
+pub(crate) use replica::Standing;
 
 /// What is said in one place, and who listens.
 pub(crate) struct Topic<M> {
@@ -28,8 +32,10 @@ pub(crate) struct Topic<M> {
     log: Arc<Log<M>>,
     /// Dense, for the walk; each member knows its position.
     members: Vec<Arc<Member<M>>>,
-    /// The offset of the next message that is published.
+    /// The offset of the next message that is published. Offsets only grow; what is told is less by `shift`.
     next: u64,
+    /// 0, unless the topic was numbered anew.
+    shift: u64,
     /// Published since the last pass.
     pending: Vec<Entry<M>>,
     pending_bytes: usize,
@@ -46,6 +52,8 @@ pub(crate) struct Topic<M> {
     /// How much the member has not read that is furthest behind, of those that this pass has seen.
     unread: u64,
     presence: Option<Presence>,
+    /// If the topic is one of a cluster's.
+    replica: Option<Box<Replica<M>>>,
     keys: Keys,
     counters: Arc<Counters>,
     /// Whether the shard has it in its queue of passes.
@@ -65,6 +73,7 @@ impl<M: Message> Topic<M> {
             epoch,
             members: Vec::new(),
             next: 1,
+            shift: 0,
             pending: Vec::new(),
             pending_bytes: 0,
             waiting: Vec::new(),
@@ -76,6 +85,7 @@ impl<M: Message> Topic<M> {
             began: None,
             unread: 0,
             presence: conf.presence.enabled.then(|| Presence::new(conf.presence.clone())),
+            replica: None,
             keys: Keys::new(conf.keys, conf.keys_age),
             counters,
             is_queued: false,
@@ -96,12 +106,15 @@ impl<M: Message> Topic<M> {
         let (name, position) = (self.name.clone(), self.members.len());
         let member = Arc::new(Member::new(inbox.clone(), name, cursor, self.next, position, leaver.clone()));
         self.members.push(member.clone());
+        let info = join.info.or_else(|| inbox.identity.public_info().cloned());
+        self.attend(inbox.identity.user_id(), inbox.id, info.as_ref());
         if let (Some(presence), Some(user)) = (&mut self.presence, inbox.identity.user_id()) {
-            let info = join.info.or_else(|| inbox.identity.public_info().cloned());
             let returned = presence.enter(user, inbox.id, info, now, self.members.len());
             self.counters.of_loop.presence_damped.add_alone(returned.into());
         }
-        let joined = Joined { position: self.position(), recovered, presence: self.snapshot() };
+        let kept = self.presence.as_ref().map(Presence::snapshot);
+        let presence = kept.or_else(|| self.seen_by(inbox.id));
+        let joined = Joined { position: self.position(), recovered, presence };
         (Membership::new(member, self.log.clone(), self.conf.policy), joined)
     }
 
@@ -121,18 +134,23 @@ impl<M: Message> Topic<M> {
             answer(reply, Receipt { position, duplicate: true });
             return;
         }
-        position.offset = self.next;
-        self.next += 1;
+        self.append(entry);
+        position = self.position();
         if let Some(key) = key {
             self.keys.remember(key, position.offset, at);
         }
-        self.pending_bytes = self.pending_bytes.saturating_add(entry.weight);
-        self.pending.push(entry);
         let receipt = Receipt { position, duplicate: false };
         match reply {
             Some(reply) if !self.conf.stall.is_zero() => self.waiting.push((reply, receipt)),
             reply => answer(reply, receipt),
         }
+    }
+
+    /// Puts a message at the end.
+    fn append(&mut self, entry: Entry<M>) {
+        self.next += 1;
+        self.pending_bytes = self.pending_bytes.saturating_add(entry.weight);
+        self.pending.push(entry);
     }
 
     /// Whether a pass is due before more is published: when about half the log is renewed by it, so that a member that
@@ -238,6 +256,7 @@ impl<M: Message> Topic<M> {
     /// Does what is due by now: forgets what is too old, lets ghosts go, gives up who lags by age.
     pub(crate) fn tick(&mut self, now: Instant) {
         self.bounds = self.log.expire(now);
+        self.tick_replica(now);
         let members = self.members.len();
         if let Some(presence) = &mut self.presence {
             presence.expire(now, members);
@@ -254,7 +273,8 @@ impl<M: Message> Topic<M> {
     /// When there is something to do that nobody asks for.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         let presence = self.presence.as_ref().and_then(Presence::deadline);
-        [self.log.lock().expires_at(), presence, self.stalled_until].into_iter().flatten().min()
+        let replica = self.replica.as_ref().and_then(|replica| replica.deadline(self.members.is_empty()));
+        [self.log.lock().expires_at(), presence, self.stalled_until, replica].into_iter().flatten().min()
     }
 
     /// Who came and went, if it is time to tell.
@@ -264,16 +284,20 @@ impl<M: Message> Topic<M> {
 
     /// A change is told: by this message, or not at all.
     pub(crate) fn told(&mut self, notice: Option<Entry<M>>) {
-        if let Some(presence) = &mut self.presence {
-            presence.told();
-        }
+        // Not if an engine keeps presence by now, which tells it itself.
+        let Some(presence) = &mut self.presence else { return };
+        presence.told();
         if let Some(entry) = notice {
             self.publish(entry, None, None);
         }
     }
 
     /// Whether nobody is there, and nothing is kept for who comes.
-    pub(crate) fn is_over(&self) -> bool {
+    pub(crate) fn is_over(&self, now: Instant) -> bool {
+        if let Some(replica) = &self.replica {
+            // What is kept for who comes, the engine keeps.
+            return self.members.is_empty() && self.pending.is_empty() && replica.is_over(now);
+        }
         let ring = self.log.lock();
         self.members.is_empty()
             && self.pending.is_empty()
@@ -294,17 +318,19 @@ impl<M: Message> Topic<M> {
         }
         let ring = self.log.lock();
         let messages = ring.from(cursor).filter(|(_, entry)| !entry.is_notice && entry.audience.is_all());
-        let messages = messages.take(limit).map(|(offset, entry)| (offset, entry.message.clone())).collect();
+        let messages =
+            messages.take(limit).map(|(offset, entry)| (ring.told(offset), entry.message.clone())).collect();
         Ok((self.position(), messages))
     }
 
     pub(crate) fn snapshot(&self) -> Option<Snapshot> {
-        self.presence.as_ref().map(Presence::snapshot)
+        let kept = self.presence.as_ref().map(Presence::snapshot);
+        kept.or_else(|| self.seen())
     }
 
     /// Where the topic stands, with what is pending.
     pub(crate) fn position(&self) -> Position {
-        Position { offset: self.next - 1, epoch: self.epoch }
+        Position { offset: (self.next - 1).wrapping_sub(self.shift), epoch: self.epoch }
     }
 
     /// The number of members.
@@ -325,9 +351,9 @@ impl<M: Message> Topic<M> {
             }
             From::After(position) => {
                 let next = position.offset.saturating_add(1);
-                let is_there =
-                    position.epoch == self.epoch && (ring.bounds().tail..=self.next).contains(&next);
-                (if is_there { next } else { self.next }, is_there)
+                let there = ring.told(ring.bounds().tail)..=ring.told(self.next);
+                let is_there = position.epoch == self.epoch && there.contains(&next);
+                (if is_there { next.wrapping_add(self.shift) } else { self.next }, is_there)
             }
         }
     }
@@ -355,6 +381,7 @@ impl<M: Message> Topic<M> {
             moved.set_position(Some(position));
         }
         self.ahead = self.ahead.min(self.members.len());
+        self.part(removed.inbox.identity.user_id(), removed.inbox.id, clean, now);
         if let (Some(presence), Some(user)) = (&mut self.presence, removed.inbox.identity.user_id()) {
             presence.leave(user, removed.inbox.id, clean, now, self.members.len());
         }

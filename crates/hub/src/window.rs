@@ -46,6 +46,11 @@ impl Window {
         self.max_age
     }
 
+    /// Begins anew with nothing within, at this offset.
+    pub(crate) fn restart(&mut self, tail: u64) {
+        (self.tail, self.count, self.bytes) = (tail, 0, 0);
+    }
+
     /// One more message is in the log.
     pub(crate) fn push(&mut self, weight: usize) {
         self.count += 1;

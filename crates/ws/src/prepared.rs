@@ -29,6 +29,9 @@ pub struct Prepared {
 #[derive(Default)]
 pub(crate) struct Twin(OnceLock<(u8, Option<Bytes>)>);
 
+/// Says, between servers, that a message has no twin.
+const NEVER_COMPRESSED: u8 = 0x10;
+
 /// Shorter payloads have no twin. No threshold is lower.
 const MIN_TWIN: usize = 64;
 
@@ -77,6 +80,23 @@ impl Prepared {
             126 => &frame[4..],
             _ => &frame[2..],
         }
+    }
+
+    /// The message for another server: what kind it is, and its payload.
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+        let plain = if self.twin.is_none() { NEVER_COMPRESSED } else { 0 };
+        [&[self.frame[0] & 0x0f | plain], self.payload()].concat()
+    }
+
+    /// Reads what [`to_bytes`](Self::to_bytes) wrote.
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let (first, payload) = bytes.split_first()?;
+        let prepared = match first & !NEVER_COMPRESSED {
+            0x1 => Self::text(std::str::from_utf8(payload).ok()?),
+            0x2 => Self::binary(payload),
+            _ => return None,
+        };
+        Some(if first & NEVER_COMPRESSED == 0 { prepared } else { prepared.uncompressed() })
     }
 
     pub(crate) fn twin(&self) -> Option<&Twin> {
@@ -179,5 +199,22 @@ mod tests {
     fn text_and_binary_stay_apart() {
         assert_eq!(Prepared::text("é").frame(), &b"\x81\x02\xc3\xa9"[..]);
         assert_eq!(Prepared::from(Message::binary(vec![0xc3, 0xa9])).frame(), &b"\x82\x02\xc3\xa9"[..]);
+    }
+
+    #[test]
+    fn a_message_is_the_same_on_another_server() {
+        let long = "a message that is long enough to be compressed, and worth it. ".repeat(2);
+        let secret = Prepared::text(&long).uncompressed();
+        for prepared in [Prepared::text("hi"), Prepared::text(&long), secret, Prepared::binary([0, 159])] {
+            let there = Prepared::from_bytes(&prepared.to_bytes()).unwrap();
+            assert_eq!((&there, there.twin().is_some()), (&prepared, prepared.twin().is_some()));
+        }
+    }
+
+    #[test]
+    fn what_is_no_message_is_none() {
+        for broken in [&b""[..], &[0x9], &[0x1, 0xff], &[0x3, b'a']] {
+            assert_eq!(Prepared::from_bytes(broken), None, "{broken:?}");
+        }
     }
 }

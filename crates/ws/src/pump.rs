@@ -21,6 +21,16 @@ impl hub::Message for Prepared {
     }
 }
 
+impl hub::backplane::Carried for Prepared {
+    fn encode(&self) -> Vec<u8> {
+        self.to_bytes()
+    }
+
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        Self::from_bytes(bytes)
+    }
+}
+
 /// Pumps messages between a socket and a hub's client until either side ends.
 ///
 /// What the socket's client says is published, and what the hub says is sent. See [`Pump`] for how it ends, and

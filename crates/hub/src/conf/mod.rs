@@ -1,6 +1,7 @@
 //! How much a hub keeps and permits. The behaviour at each limit stands with the limit.
 
 mod topic;
+mod backplane;
 pub(crate) mod duration;
 
 use std::collections::BTreeMap;
@@ -10,6 +11,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::backplane::{BackplaneConf, Outage};
 pub use self::topic::{HistoryConf, Policy, PresenceConf, TopicConf};
 use crate::name::TopicName;
 
@@ -49,6 +51,8 @@ pub struct HubConf {
     pub excess_clients: Excess,
     /// How heavy a message may be; 1 MiB by default. A heavier one is refused.
     pub max_message_bytes: NonZeroUsize,
+    /// What holds between this hub and others, if it is [not alone](crate::Hub::spawn_on).
+    pub backplane: BackplaneConf,
 }
 
 /// What happens when a user has as many clients as it may have, and one more comes.
@@ -89,6 +93,7 @@ impl Default for HubConf {
             max_clients_per_user: 0,
             excess_clients: Excess::Replace,
             max_message_bytes: nonzero(1 << 20),
+            backplane: BackplaneConf::default(),
         }
     }
 }

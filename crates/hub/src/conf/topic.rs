@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{duration, nonzero};
+use super::{Outage, duration, nonzero};
 
 /// The limits of a topic: how far a member may be behind, what happens then, and what is kept for those who come.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -34,6 +34,8 @@ pub struct TopicConf {
     pub keys_age: Duration,
     /// Who is told of whom.
     pub presence: PresenceConf,
+    /// What happens while the engine that joins the nodes of a cluster cannot be reached; `ByHistory` by default.
+    pub outage: Outage,
 }
 
 /// What becomes of a member that is further behind than its topic permits.
@@ -85,6 +87,14 @@ impl TopicConf {
         (!self.max_age.is_zero()).then_some(self.max_age)
     }
 
+    pub(crate) fn is_local_in_an_outage(&self) -> bool {
+        match self.outage {
+            Outage::ByHistory => self.history.max_messages == 0,
+            Outage::LocalOnly => true,
+            Outage::FailClosed => false,
+        }
+    }
+
     pub(crate) fn stall(&self) -> Duration {
         self.stall.min(MAX_STALL)
     }
@@ -102,6 +112,7 @@ impl Default for TopicConf {
             keys: 1024,
             keys_age: Duration::from_secs(5 * 60),
             presence: PresenceConf::default(),
+            outage: Outage::ByHistory,
         }
     }
 }

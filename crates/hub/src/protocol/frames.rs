@@ -124,6 +124,7 @@ fn frame<M: Spoken>(event: Event<M>) -> M::Frame {
         Event::Message { offset, message, .. } => message.publication().frame(Some(offset)),
         Event::Direct(message) => message.publication().frame(None),
         Event::Gap { topic, from, to } => reply::gap(topic.as_str(), from, to).into(),
+        Event::Reset { topic, position } => reply::reset(topic.as_str(), position).into(),
         Event::Left { topic, reason } => {
             let code = match reason {
                 Reason::Unsubscribed => "unsubscribed",

@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 
 use super::json::{info, now, text};
 use super::spoken::Spoken;
+use crate::backplane::Carried;
 use crate::identity::ClientId;
 use crate::message::Message;
 use crate::name::{TopicName, UserId};
@@ -183,6 +184,22 @@ impl<F: Send + Sync + 'static> Message for Publication<F> {
     }
 }
 
+/// The length of what stands before the offset, that, and what stands behind.
+impl<F: Send + Sync + 'static> Carried for Publication<F> {
+    fn encode(&self) -> Vec<u8> {
+        let Shared { head, tail, .. } = &*self.shared;
+        let length = u32::try_from(head.len()).unwrap_or(u32::MAX).to_be_bytes();
+        [&length, head.as_bytes(), tail.as_bytes()].concat()
+    }
+
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        let (length, text) = bytes.split_first_chunk()?;
+        let text = str::from_utf8(text).ok()?;
+        let (head, tail) = text.split_at_checked(usize::try_from(u32::from_be_bytes(*length)).ok()?)?;
+        Some(Self::new(head.into(), tail.into()))
+    }
+}
+
 impl<F: Clone + std::convert::From<String> + Send + Sync + 'static> Spoken for Publication<F> {
     type Frame = F;
 
@@ -232,6 +249,17 @@ mod tests {
     fn a_message_has_its_place_after_its_topic_and_its_data_as_it_came() {
         let expected = r#"{"type":"message","topic":"lo\"bby","offset":3,"at":7,"data":{"text": "hello"}}"#;
         assert_eq!(hello().json(Some(3)), expected);
+    }
+
+    #[test]
+    fn what_is_carried_to_another_node_is_the_same_there() {
+        let there = Publication::<Counted>::decode(&hello().encode()).unwrap();
+        assert_eq!(there.json(Some(3)), hello().json(Some(3)));
+        let bare = Publication::<Counted>::bare(r#"{"type":"ok"}"#.to_owned());
+        assert_eq!(Publication::<Counted>::decode(&bare.encode()).unwrap().json(None), bare.json(None));
+        for broken in [&b""[..], b"\0\0\0", b"\0\0\0\x09short", b"\0\0\0\x01\xff\xff"] {
+            assert!(Publication::<Counted>::decode(broken).is_none(), "{broken:?}");
+        }
     }
 
     #[test]

@@ -80,7 +80,12 @@ impl From<Error> for Refusal {
             Error::Draining(after) => {
                 return Self::new(ErrorCode::Draining, error.to_string()).retry_after(after);
             }
-            Error::Full | Error::Ended(_) | Error::Closed => ErrorCode::Unavailable,
+            Error::Full
+            | Error::Ended(_)
+            | Error::Closed
+            | Error::Unavailable
+            | Error::Overloaded
+            | Error::Unanswered { .. } => ErrorCode::Unavailable,
         };
         Self::new(code, error.to_string())
     }

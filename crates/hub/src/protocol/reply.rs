@@ -55,6 +55,17 @@ pub(super) fn gap(topic: &str, from: u64, to: u64) -> String {
     text(&Gap { r#type: "gap", topic, from, to })
 }
 
+/// A room is numbered anew.
+pub(super) fn reset(topic: &str, position: crate::Position) -> String {
+    #[derive(Serialize)]
+    struct Reset<'a> {
+        r#type: &'static str,
+        topic: &'a str,
+        position: Position,
+    }
+    text(&Reset { r#type: "reset", topic, position: position.into() })
+}
+
 /// The server took the client out of a room.
 pub(super) fn left(topic: &str, code: &'static str, message: &str) -> String {
     #[derive(Serialize)]

@@ -92,6 +92,9 @@ impl<M: Message + fmt::Debug> Member<M> {
         {
             position.offset = *offset;
         }
+        if let Event::Reset { topic, position } = &event {
+            self.positions.insert(topic.clone(), *position);
+        }
         event
     }
 

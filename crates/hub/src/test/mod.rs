@@ -52,7 +52,13 @@ impl<M: Message + fmt::Debug> TestHub<M> {
     /// Starts a hub on the current runtime.
     #[must_use]
     pub fn spawn(conf: HubConf) -> Self {
-        Self { hub: Hub::spawn(conf) }
+        Self::on(Hub::spawn(conf))
+    }
+
+    /// Plays with this hub, which may be one of several.
+    #[must_use]
+    pub fn on(hub: Hub<M>) -> Self {
+        Self { hub }
     }
 
     /// The hub itself.
@@ -101,7 +107,8 @@ impl<M: Message + fmt::Debug> TestHub<M> {
     ///
     /// If something is left.
     pub async fn finish(self) {
-        time::sleep(LONG).await;
+        // In a cluster nothing is kept here, and there are signs of life all the time.
+        time::sleep(if self.hub.status().is_some() { A_MINUTE } else { LONG }).await;
         let stats = self.hub.stats();
         let left = [stats.clients, stats.users, stats.members, stats.topics];
         assert_eq!(left, [0; 4], "clients, users, members and topics that are left");
@@ -119,6 +126,8 @@ impl<M> fmt::Debug for TestHub<M> {
 async fn settle() {
     time::sleep(Duration::from_millis(1)).await;
 }
+
+const A_MINUTE: Duration = Duration::from_secs(60);
 
 /// Longer than anything is kept by default.
 const LONG: Duration = Duration::from_secs(2 * 60 * 60);

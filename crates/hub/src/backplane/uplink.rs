@@ -1,0 +1,231 @@
+//! What a hub that is not alone knows of its cluster, and what its callers do there.
+
+use std::collections::{HashMap, HashSet};
+use std::mem;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{Mutex as Turns, Notify, watch};
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::codec::Codec;
+use super::engine::{Answer, Engine, Interest, Peer, Subscribed};
+use super::error::EngineError;
+use super::lanes::Lanes;
+use super::questions::Questions;
+use super::status::Status;
+use crate::command::Command;
+use crate::conf::HubConf;
+use crate::error::Error;
+use crate::keys::Key;
+use crate::log::Entry;
+use crate::message::Message;
+use crate::name::TopicName;
+use crate::receipt::Receipt;
+use crate::topic::Standing;
+
+/// A hub's end of its engine, shared by its callers and by the tasks that keep it.
+pub(crate) struct Uplink<M> {
+    pub(crate) conf: Arc<HubConf>,
+    pub(crate) engine: Arc<dyn Engine>,
+    pub(crate) codec: Codec<M>,
+    pub(crate) lanes: Lanes<M>,
+    pub(crate) status: watch::Sender<Status>,
+    /// The other nodes, as of the last sign of life.
+    pub(crate) peers: Mutex<Vec<Peer>>,
+    pub(crate) questions: Questions,
+    /// Topics that have missed something.
+    pub(crate) missing: Missing,
+    pub(crate) closing: CancellationToken,
+    /// Whether changes of presence have numbers.
+    pub(crate) notices: bool,
+    /// One opens a topic, the others wait.
+    pub(crate) turns: Mutex<HashMap<TopicName, Arc<Turns<()>>>>,
+    pub(crate) tasks: TaskTracker,
+}
+
+/// Topics of which something is missing, each once.
+#[derive(Default)]
+pub(crate) struct Missing {
+    topics: Mutex<HashSet<TopicName>>,
+    changed: Notify,
+}
+
+impl<M: Message> Uplink<M> {
+    /// Publishes for all nodes, or for this one, if the engine is away and the topic's conf says so.
+    pub(crate) async fn publish(
+        &self,
+        topic: TopicName,
+        entry: Entry<M>,
+        key: Option<Key>,
+    ) -> Result<Receipt, Error> {
+        if self.reach(&topic).await? {
+            let published = self.engine.publish(&topic, self.conf.of(&topic), self.codec.parcel(&entry, key));
+            return Ok(self.call(published).await?);
+        }
+        let lane = self.lanes.of(&topic);
+        lane.ask(|reply| Command::Publish { topic, entry, key, reply: Some(reply) }).await
+    }
+
+    /// Whether what is about to happen in a topic is the engine's affair; else it is this node's alone. Waits for the first
+    /// connection.
+    pub(crate) async fn reach(&self, topic: &TopicName) -> Result<bool, Error> {
+        let mut status = self.status.subscribe();
+        let decided = status.wait_for(|status| *status != Status::Connecting);
+        let status = match timeout(self.conf.backplane.timeout, decided).await {
+            Ok(Ok(status)) => *status,
+            Ok(Err(_)) => return Err(Error::Closed),
+            Err(_) => Status::Connecting,
+        };
+        match status.is_connected() {
+            true => Ok(true),
+            false if self.conf.of(topic).is_local_in_an_outage() => Ok(false),
+            false => Err(Error::Unavailable),
+        }
+    }
+
+    /// Has a topic opened on this node, if it is not.
+    ///
+    /// In a task of its own, as half an opening must not stay behind if nobody waits for it any more.
+    pub(crate) async fn open(self: &Arc<Self>, topic: &TopicName) -> Result<(), Error> {
+        let (uplink, topic) = (self.clone(), topic.clone());
+        let opened = self.tasks.spawn(async move {
+            let closing = uplink.closing.clone();
+            tokio::select! {
+                () = closing.cancelled() => Err(Error::Closed),
+                opened = uplink.in_turn(&topic, uplink.open_now(&topic)) => opened,
+            }
+        });
+        opened.await.map_err(|_| Error::Closed)?
+    }
+
+    async fn open_now(&self, topic: &TopicName) -> Result<(), Error> {
+        let lane = self.lanes.of(topic);
+        if !lane.ask(|reply| Command::Open(topic.clone(), reply)).await? {
+            return Ok(());
+        }
+        let opened = match self.reach(topic).await {
+            Ok(true) => self.subscribe(vec![self.interest(topic, None)]).await.map_err(Error::from),
+            Ok(false) => return lane.send(Command::GoLocal(topic.clone())).await,
+            Err(error) => Err(error),
+        };
+        if opened.is_err() {
+            lane.send(Command::Abandon(topic.clone())).await?;
+        }
+        opened
+    }
+
+    /// Lets a topic go in which nobody is, unless somebody has come meanwhile.
+    pub(crate) async fn close(&self, topic: TopicName) {
+        let closed = self.in_turn(&topic, async {
+            let names = Some(vec![topic.clone()]);
+            let found = self.lanes.of(&topic).ask(|reply| Command::Standings(names, reply)).await;
+            if found.is_ok_and(|found| found.is_empty()) {
+                // If that fails what is delivered finds nobody, until the next connection.
+                let _ = self.call(self.engine.unsubscribe(vec![topic.clone()])).await;
+            }
+        });
+        closed.await;
+    }
+
+    /// Finds out what these topics, or all, have missed, and has their loops take it over.
+    pub(crate) async fn sync(
+        &self,
+        topics: Option<HashSet<TopicName>>,
+        with_attendees: bool,
+    ) -> Result<(), EngineError> {
+        let mut standings = Vec::new();
+        let asked: Vec<_> = match topics {
+            Some(topics) => {
+                let sorted = self.lanes.sort(topics);
+                sorted.into_iter().map(|(lane, topics)| (lane, Some(topics))).collect()
+            }
+            None => self.lanes.lanes.iter().map(|lane| (lane, None)).collect(),
+        };
+        for (lane, topics) in asked {
+            // Fails if the hub is ending, and then there is nothing to do.
+            standings.extend(lane.ask(|reply| Command::Standings(topics, reply)).await.unwrap_or_default());
+        }
+        for batch in standings.chunks_mut(BATCH) {
+            let interest = |(topic, standing): &mut (TopicName, Standing)| {
+                let attendees = mem::take(&mut standing.attendees);
+                let attendees = with_attendees.then_some(attendees);
+                Interest { attendees, ..self.interest(topic, standing.after) }
+            };
+            self.subscribe(batch.iter_mut().map(interest).collect()).await?;
+        }
+        Ok(())
+    }
+
+    async fn subscribe(&self, interests: Vec<Interest>) -> Result<(), EngineError> {
+        let topics: Vec<_> = interests.iter().map(|interest| interest.topic.clone()).collect();
+        let subscribed: Vec<Subscribed> = self.call(self.engine.subscribe(interests)).await?;
+        for (topic, subscribed) in topics.into_iter().zip(subscribed) {
+            let caught = Box::new(self.codec.caught(&topic, subscribed));
+            let lane = self.lanes.of(&topic);
+            let _ = lane.send(Command::CatchUp(topic, caught)).await; // fails if the hub is ending
+        }
+        Ok(())
+    }
+
+    fn interest(&self, topic: &TopicName, after: Option<crate::Position>) -> Interest {
+        let conf = self.conf.of(topic).clone();
+        Interest { topic: topic.clone(), conf, notices: self.notices, after, attendees: None }
+    }
+
+    /// Waits for an engine's answer, not for ever.
+    pub(crate) async fn call<T>(&self, answer: Answer<T>) -> Result<T, EngineError> {
+        timeout(self.conf.backplane.timeout, answer).await.unwrap_or(Err(EngineError::Unavailable))
+    }
+
+    /// Does something with a topic while nobody else does who asks this way.
+    async fn in_turn<T>(&self, topic: &TopicName, work: impl Future<Output = T>) -> T {
+        let turns = self.turns().entry(topic.clone()).or_default().clone();
+        let turn = turns.lock().await;
+        let done = work.await;
+        drop(turn);
+        let mut all = self.turns();
+        // This one's, and the map's.
+        if Arc::strong_count(&turns) == 2 {
+            all.remove(topic);
+        }
+        done
+    }
+
+    fn turns(&self) -> MutexGuard<'_, HashMap<TopicName, Arc<Turns<()>>>> {
+        self.turns.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<M> Uplink<M> {
+    /// Notes that something of a topic is missing.
+    pub(crate) fn miss(&self, topic: TopicName) {
+        if self.missing.lock().insert(topic) {
+            self.missing.changed.notify_one();
+        }
+    }
+
+    pub(crate) fn peers(&self) -> MutexGuard<'_, Vec<Peer>> {
+        self.peers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Missing {
+    /// Takes them all.
+    pub(crate) fn take(&self) -> HashSet<TopicName> {
+        mem::take(&mut *self.lock())
+    }
+
+    /// Waits until there may be some.
+    pub(crate) async fn changed(&self) {
+        self.changed.notified().await;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashSet<TopicName>> {
+        self.topics.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// So many topics are asked for at once.
+const BATCH: usize = 512;
