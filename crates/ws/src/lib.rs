@@ -84,6 +84,7 @@ mod prepared;
 mod deflate;
 mod pump;
 mod source;
+mod codec;
 mod speak;
 mod relay;
 mod dialer;
@@ -96,6 +97,7 @@ mod error;
 pub mod test;
 
 pub use crate::close::{CloseCode, CloseFrame};
+pub use crate::codec::Codec;
 pub use crate::conf::{Compression, Preset, ReconnectConf, WsConf};
 pub use crate::dialer::{ConnectError, Dialer, connect};
 pub use crate::end::End;
@@ -111,7 +113,7 @@ pub use crate::relay::relay;
 pub use crate::route::{Outcome, SocketHandler, route};
 pub use crate::sender::Sender;
 pub use crate::socket::WebSocket;
-pub use crate::speak::speak;
+pub use crate::speak::{speak, speak_as};
 pub use crate::upgrader::Upgrader;
 pub use crate::writer::Writer;
 

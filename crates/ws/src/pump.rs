@@ -167,19 +167,24 @@ where
 }
 
 impl Source for Client<Prepared> {
+    type Item = Prepared;
     type End = Error;
 
-    fn poll_frames(
+    fn poll_items(
         &mut self,
         cx: &mut Context<'_>,
-        frames: &mut Vec<Prepared>,
+        items: &mut Vec<Prepared>,
         limit: usize,
     ) -> Poll<Result<(), Error>> {
-        match ready!(self.poll_recv_many(cx, frames, limit)) {
+        match ready!(self.poll_recv_many(cx, items, limit)) {
             Ok(0) => Poll::Ready(Err(hub_closed())),
             Ok(_) => Poll::Ready(Ok(())),
             Err(evicted) => Poll::Ready(Err(too_slow(evicted))),
         }
+    }
+
+    fn message(&self, item: Prepared) -> Option<Prepared> {
+        Some(item)
     }
 
     fn poll_given_up(&mut self, cx: &mut Context<'_>) -> Poll<Error> {

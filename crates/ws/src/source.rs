@@ -10,16 +10,21 @@ use crate::writer::Writer;
 
 /// What a hub has for a socket's client.
 pub(crate) trait Source {
+    /// What it has.
+    type Item;
     /// How it ends, or the socket that it is for.
     type End: From<Error>;
 
-    /// Appends what is new to `frames`, `limit` at most. The error is the end.
-    fn poll_frames(
+    /// Appends what is new to `items`, `limit` at most. The error is the end.
+    fn poll_items(
         &mut self,
         cx: &mut Context<'_>,
-        frames: &mut Vec<Prepared>,
+        items: &mut Vec<Self::Item>,
         limit: usize,
     ) -> Poll<Result<(), Self::End>>;
+
+    /// What the client is sent of it; `None` for what is not for this client.
+    fn message(&self, item: Self::Item) -> Option<Prepared>;
 
     /// Is ready when the hub has given the client up; takes nothing.
     fn poll_given_up(&mut self, cx: &mut Context<'_>) -> Poll<Self::End>;
@@ -32,10 +37,10 @@ pub(crate) async fn write_pump<S: Source>(writer: &mut Writer, source: &mut S) -
         let received = poll_fn(|cx| {
             // Also what the loop has begun to write, and the socket did not take.
             ready!(poll_written(writer, source, cx))?;
-            source.poll_frames(cx, &mut new, MAX_BATCH_MESSAGES)
+            source.poll_items(cx, &mut new, MAX_BATCH_MESSAGES)
         });
         received.await?;
-        for message in new {
+        for message in new.into_iter().filter_map(|item| source.message(item)) {
             writer.feed(message)?;
         }
     }
@@ -46,12 +51,12 @@ pub(crate) async fn drain<S: Source>(writer: &mut Writer, source: &mut S) -> Res
     loop {
         poll_fn(|cx| poll_written(writer, source, cx)).await?;
         let mut new = Vec::new();
-        let received = poll_fn(|cx| source.poll_frames(cx, &mut new, MAX_BATCH_MESSAGES)).now_or_never();
+        let received = poll_fn(|cx| source.poll_items(cx, &mut new, MAX_BATCH_MESSAGES)).now_or_never();
         received.unwrap_or(Ok(()))?;
         if new.is_empty() {
             return Ok(());
         }
-        for message in new {
+        for message in new.into_iter().filter_map(|item| source.message(item)) {
             writer.feed(message)?;
         }
     }

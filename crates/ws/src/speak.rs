@@ -6,9 +6,9 @@ use hub::Outlet;
 use hub::protocol::{Authorizer, Commands, End, EndCode, Frames, Opening, Session, Spoken, Turned};
 
 use crate::close::{CloseCode, CloseFrame};
+use crate::codec::{Codec, Json};
 use crate::deflate::Deflater;
 use crate::error::{Error, Kind};
-use crate::message::{Message, Text};
 use crate::outbox::Outbox;
 use crate::prepared::Prepared;
 use crate::reader::Reader;
@@ -54,32 +54,65 @@ where
     A: Authorizer<M>,
 {
     let (mut reader, mut writer) = socket.split();
-    let Some(session) = open(&mut reader, &mut writer, opening).await? else { return Ok(()) };
+    let Some(session) = open::<M, A>(&mut reader, &mut writer, opening).await? else { return Ok(()) };
+    converse(reader, writer, session, Arc::new(Json)).await
+}
+
+/// The same for a client that is connected already and has a [codec](Codec) of its own, for instance one that takes and sends
+/// plain text.
+///
+/// # Errors
+///
+/// Those of [`speak`].
+pub async fn speak_as<M, A, C>(socket: WebSocket, session: Session<M, A>, codec: C) -> Result<(), Error>
+where
+    M: Spoken,
+    A: Authorizer<M>,
+    C: Codec<M::Frame>,
+{
+    let (reader, writer) = socket.split();
+    converse(reader, writer, session, Arc::new(codec)).await
+}
+
+async fn converse<M, A, C>(
+    mut reader: Reader,
+    mut writer: Writer,
+    session: Session<M, A>,
+    codec: Arc<C>,
+) -> Result<(), Error>
+where
+    M: Spoken,
+    A: Authorizer<M>,
+    C: Codec<M::Frame>,
+{
     let Session { answer, mut commands, mut frames, .. } = session;
-    writer.feed(answer)?;
-    frames.attach(Arc::new(Mouth(writer.outbox().clone())));
+    if let Some(answer) = codec.encode(&answer.into()) {
+        writer.feed(answer)?;
+    }
+    frames.attach(Arc::new(Mouth { outbox: writer.outbox().clone(), codec: codec.clone() }));
+    let mut voice = Voice { frames, codec: codec.clone() };
     let stop = tokio::select! {
-        stop = listen(&mut reader, &mut commands) => stop,
-        stop = write_pump(&mut writer, &mut frames) => stop,
+        stop = listen(&mut reader, &mut commands, &*codec) => stop,
+        stop = write_pump(&mut writer, &mut voice) => stop,
     };
     match stop {
         Ok(()) => {
             let goodbye = [CloseCode::NORMAL, CloseCode::GOING_AWAY];
             if reader.close_frame().is_some_and(|frame| goodbye.contains(&frame.code())) {
-                frames.close();
+                voice.frames.close();
             }
             Ok(())
         }
-        Err(Stop::Ended(end)) => Err(say(&mut writer, &end)),
+        Err(Stop::Ended(end)) => Err(voice.say(&mut writer, &end)),
         Err(Stop::Failed(error)) if matches!(error.kind(), Kind::Stopping | Kind::Aged) => {
-            match drain(&mut writer, &mut frames).await {
+            match drain(&mut writer, &mut voice).await {
                 Ok(()) => {
                     let retry_after = Duration::from_millis(fastrand::u64(0..SPREAD_MS));
                     let end = End::new(EndCode::Draining, error.to_string()).retry_after(retry_after);
-                    writer.feed(end.to_json())?;
+                    voice.say(&mut writer, &end);
                     Err(error)
                 }
-                Err(Stop::Ended(end)) => Err(say(&mut writer, &end)),
+                Err(Stop::Ended(end)) => Err(voice.say(&mut writer, &end)),
                 Err(Stop::Failed(error)) => Err(error),
             }
         }
@@ -102,80 +135,103 @@ async fn open<M, A>(
     mut opening: Opening<M, A>,
 ) -> Result<Option<Session<M, A>>, Error>
 where
-    M: Spoken,
+    M: Spoken<Frame: Into<Prepared>>,
     A: Authorizer<M>,
 {
     while let Some(message) = reader.recv().await? {
-        let Turned { answer, end, .. } = match opening.take(&text(message)?).await {
+        let Some(command) = Codec::<M::Frame>::decode(&Json, message)? else { continue };
+        let Turned { answer, end, .. } = match opening.take(&command).await {
             Ok(session) => return Ok(Some(session)),
             Err(turned) => turned,
         };
         writer.send(answer).await?;
         if let Some(end) = end {
-            return Err(say(writer, &end));
+            // A socket that takes nothing is closing anyway.
+            let _ = writer.feed(end.to_json());
+            return Err(close(&end));
         }
     }
     Ok(None)
 }
 
 /// Takes what the client says. Ends with `Ok` when it closes.
-async fn listen<M, A>(reader: &mut Reader, commands: &mut Commands<M, A>) -> Result<(), Stop>
+async fn listen<M, A, C>(reader: &mut Reader, commands: &mut Commands<M, A>, codec: &C) -> Result<(), Stop>
 where
     M: Spoken,
     A: Authorizer<M>,
+    C: Codec<M::Frame>,
 {
     while let Some(message) = reader.recv().await? {
-        commands.take(&text(message)?).await.map_err(Stop::Ended)?;
+        if let Some(command) = codec.decode(message).map_err(Error::from)? {
+            commands.take(&command).await.map_err(Stop::Ended)?;
+        }
     }
     Ok(())
 }
 
-fn text(message: Message) -> Result<Text, Error> {
-    match message {
-        Message::Text(text) => Ok(text),
-        _ => Err(CloseFrame::new(CloseCode::UNSUPPORTED, "text only").into()),
-    }
-}
-
-/// Queues what says that it ends, before the close, and makes the close of it.
-fn say(writer: &mut Writer, end: &End) -> Error {
-    // A socket that takes nothing is closing anyway.
-    let _ = writer.feed(end.to_json());
+/// The close that an end makes.
+fn close(end: &End) -> Error {
     match end.code() {
         EndCode::TooSlow => Kind::TooSlow(end.message().to_owned()).into(),
         code => CloseFrame::new(CloseCode(code.close_code()), end.message()).into(),
     }
 }
 
-impl<M: Spoken<Frame: Into<Prepared>>> Source for Frames<M> {
+/// What a client is told, in its codec.
+struct Voice<M: Spoken, C> {
+    frames: Frames<M>,
+    codec: Arc<C>,
+}
+
+impl<M: Spoken, C: Codec<M::Frame>> Voice<M, C> {
+    /// Queues what says that it ends, before the close, and makes the close of it.
+    fn say(&self, writer: &mut Writer, end: &End) -> Error {
+        if let Some(message) = self.codec.encode(&end.to_json().into()) {
+            // A socket that takes nothing is closing anyway.
+            let _ = writer.feed(message);
+        }
+        close(end)
+    }
+}
+
+impl<M: Spoken, C: Codec<M::Frame>> Source for Voice<M, C> {
+    type Item = M::Frame;
     type End = Stop;
 
-    fn poll_frames(
+    fn poll_items(
         &mut self,
         cx: &mut Context<'_>,
-        frames: &mut Vec<Prepared>,
+        frames: &mut Vec<M::Frame>,
         limit: usize,
     ) -> Poll<Result<(), Stop>> {
-        self.poll_frames(cx, frames, limit).map_err(Stop::Ended)
+        self.frames.poll_frames(cx, frames, limit).map_err(Stop::Ended)
+    }
+
+    fn message(&self, frame: M::Frame) -> Option<Prepared> {
+        self.codec.encode(&frame)
     }
 
     fn poll_given_up(&mut self, cx: &mut Context<'_>) -> Poll<Stop> {
-        self.poll_end(cx).map(Stop::Ended)
+        self.frames.poll_end(cx).map(Stop::Ended)
     }
 }
 
 /// The way from the hub's loop into the socket, while the socket takes everything at once.
-struct Mouth(Arc<Outbox>);
+struct Mouth<C> {
+    outbox: Arc<Outbox>,
+    codec: Arc<C>,
+}
 
-impl<M: Spoken<Frame: Into<Prepared>>> Outlet<M> for Mouth {
+impl<M: Spoken, C: Codec<M::Frame>> Outlet<M> for Mouth<C> {
     fn offer(&self, first: u64, messages: &[M]) -> usize {
-        let Self(outbox) = self;
+        let Self { outbox, codec } = self;
         if outbox.deflater().is_some_and(Deflater::has_takeover) {
             return 0; // it is the writer's, which has the history and the time
         }
-        let prepared =
-            (first..).zip(messages).map(|(offset, message)| message.publication().frame(Some(offset)).into());
-        let frames = prepared.map(|message: Prepared| outbox.frame(&message));
+        let encoded = (first..)
+            .zip(messages)
+            .filter_map(|(offset, message)| codec.encode(&message.publication().frame(Some(offset))));
+        let frames = encoded.map(|message| outbox.frame(&message));
         if outbox.try_write(frames) { messages.len() } else { 0 }
     }
 }

@@ -5,7 +5,7 @@ use hub::{Hub, HubConf, PresenceConf, TopicConf};
 use rest::Engine;
 use rest::extract::State;
 use tokio::net::TcpStream;
-use ws::{Error, Prepared, Upgrader, WebSocket, WsConf};
+use ws::{CloseCode, CloseFrame, Codec, Error, Message, Prepared, Text, Upgrader, WebSocket, WsConf};
 
 use crate::support::{Peer, Served, close, conf, masked, pair, request, serve, text};
 
@@ -147,4 +147,72 @@ async fn a_goodbye_is_told_at_once_and_a_loss_after_a_while() {
         let expected = if goodbye == Some(1001) { 0 } else { 5 };
         assert_eq!(start.elapsed().as_secs(), expected, "{name}");
     }
+}
+
+/// Says what it is sent, and is told of nothing but what is said.
+struct Plain;
+
+impl Codec<Prepared> for Plain {
+    fn decode(&self, message: Message) -> Result<Option<Text>, CloseFrame> {
+        match message {
+            Message::Text(said) if said.is_empty() => Ok(None),
+            Message::Text(said) => {
+                Ok(Some(format!(r#"{{"type":"publish","topic":"lobby","data":"{said}"}}"#).into()))
+            }
+            Message::Binary(_) => Err(CloseFrame::new(CloseCode::UNSUPPORTED, "plain text, please")),
+        }
+    }
+
+    fn encode(&self, frame: &Prepared) -> Option<Prepared> {
+        let object = format!("{frame:?}");
+        let (_, said) = object.split_once(r#"\"data\":\""#)?;
+        Some(Prepared::text(&said[..said.find('\\')?]))
+    }
+}
+
+async fn plain(socket: WebSocket, State(chat): State<Chat>) -> Result<(), Error> {
+    let mut session = chat.opening(None).take(r#"{"type":"connect"}"#).await.map_err(Error::peer)?;
+    let joined = session.commands.take(r#"{"type":"join","topic":"lobby"}"#).await;
+    joined.map_err(Error::peer)?;
+    ws::speak_as(socket, session, Plain).await
+}
+
+#[tokio::test]
+async fn clients_of_two_codecs_are_in_one_room_and_each_gets_what_its_own_has_words_for() {
+    let chat = chat(TopicConf::default());
+    let mut engine = Engine::with_state(conf(), chat.clone());
+    engine.add_route(Upgrader::new(WsConf::default()).subprotocols([SUBPROTOCOL]).route("/ws", speak));
+    engine.add_route(ws::route("/plain", plain));
+    let served = serve(engine).await;
+    let mut anna = join(&served, "lobby").await;
+    let mut bert = served.open("/plain").await;
+
+    bert.write(text("")).await; // nothing, by its codec
+    bert.write(text("hello")).await;
+    let heard = anna.text().await;
+    assert!(heard.contains(r#""offset":1,"#) && heard.ends_with(r#""data":"hello"}"#), "{heard}");
+    assert_eq!(bert.text().await, "hello", "it is told no answers, and that it has joined is one");
+
+    anna.write(text(r#"{"type":"publish","topic":"lobby","data":"good day"}"#)).await;
+    assert_eq!(bert.text().await, "good day");
+    bert.write(masked(0x82, b"binary")).await;
+    assert_eq!(bert.closed().await, (1003, "plain text, please".to_owned()));
+}
+
+#[tokio::test]
+async fn a_client_of_another_codec_that_the_server_cuts_has_the_reason_in_its_close() {
+    let chat = chat(TopicConf::default());
+    let mut engine = Engine::with_state(conf(), chat.clone());
+    engine.add_route(ws::route("/plain", plain));
+    let served = serve(engine).await;
+    let mut bert = served.open("/plain").await;
+    bert.write(text("hello")).await;
+    assert_eq!(bert.text().await, "hello");
+    let client = (0..64).map(hub::ClientId::from);
+    let mut cut = 0;
+    for client in client {
+        cut += chat.hub().kick(client).await.unwrap();
+    }
+    assert_eq!(cut, 1);
+    assert_eq!(bert.closed().await, (4403, "cut by the server".to_owned()), "and no object before it");
 }
