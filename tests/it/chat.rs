@@ -1,13 +1,12 @@
-//! The chat room with plain clients, and its page.
+//! The chat's lobby with clients that have no protocol.
 
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::client::{Client, Cut, Online};
 use crate::program::Program;
-use crate::raw;
 
 /// The limit of the built-in config.
-const LIMIT: usize = 4096;
+const LIMIT: usize = 16_384;
 
 #[tokio::test]
 async fn everybody_hears_everything_in_the_same_order() {
@@ -55,7 +54,7 @@ async fn a_message_becomes_a_line_and_a_blank_one_nothing() {
 #[tokio::test]
 async fn binary_is_refused_with_1003_and_the_others_stay() {
     let chat = Program::chat().await;
-    let (mut ann, mut bob, mut online) = two_members(&chat).await;
+    let (mut ann, mut bob, online) = two_members(&chat).await;
 
     ann.send(Message::binary(vec![1, 2, 3])).await;
 
@@ -66,11 +65,15 @@ async fn binary_is_refused_with_1003_and_the_others_stay() {
 }
 
 #[tokio::test]
-async fn a_message_as_long_as_the_limit_is_heard() {
+async fn a_message_as_long_as_the_limit_is_heard_and_a_longer_one_refused_in_words() {
     let chat = Program::chat().await;
     let mut ann = Client::connect(chat.addr(), "/ws").await;
-    ann.say(&"x".repeat(LIMIT)).await;
-    assert_eq!(ann.hears().await.len(), LIMIT);
+    for text in ["x".repeat(2000), "\u{1f600}".repeat(2000)] {
+        ann.say(&text).await;
+        assert_eq!(ann.hears().await, text);
+        ann.say(&format!("{text}y")).await;
+        assert_eq!(ann.hears().await, "* a message has at most 2000 characters");
+    }
 }
 
 #[tokio::test]
@@ -84,18 +87,9 @@ async fn a_message_over_the_limit_closes_with_1009_and_names_the_limit() {
 }
 
 #[tokio::test]
-async fn online_tells_the_count_at_once_and_when_asked() {
-    let chat = Program::chat().await;
-    let mut watcher = Client::connect(chat.addr(), "/online").await;
-    assert_eq!(watcher.hears().await, "0", "who only watches is not counted");
-    watcher.say("how many?").await;
-    assert_eq!(watcher.hears().await, "0");
-}
-
-#[tokio::test]
 async fn the_count_rises_with_each_member_and_falls_when_one_leaves() {
     let chat = Program::chat().await;
-    let mut online = Online::watch(chat.addr()).await;
+    let online = Online::of(chat.addr());
 
     let ann = Client::connect(chat.addr(), "/ws").await;
     online.becomes(1).await;
@@ -111,7 +105,7 @@ async fn the_count_rises_with_each_member_and_falls_when_one_leaves() {
 async fn the_count_falls_when_one_goes_without_a_close() {
     let chat = Program::chat().await;
     for how in [Cut::Fin, Cut::Reset] {
-        let (ann, bob, mut online) = two_members(&chat).await;
+        let (ann, bob, online) = two_members(&chat).await;
         ann.cut(how);
         online.becomes(1).await;
         bob.leave().await;
@@ -119,65 +113,9 @@ async fn the_count_falls_when_one_goes_without_a_close() {
     }
 }
 
-#[tokio::test]
-async fn the_page_is_served_with_a_strict_policy() {
-    let chat = Program::chat().await;
-
-    let page = raw::get(chat.addr(), "/").await;
-
-    assert_eq!((page.status(), page.header("content-type")), ("200 OK", "text/html; charset=utf-8"));
-    assert_eq!(page.body, include_str!("../../examples/chat/page/index.html"));
-    let policy: Vec<_> = page.header("content-security-policy").split("; ").map(str::trim).collect();
-    for directive in ["default-src 'none'", "script-src 'self'", "style-src 'self'", "connect-src 'self'"] {
-        assert!(policy.contains(&directive), "{directive} is missing in {policy:?}");
-    }
-    for loophole in ["unsafe", "http:", "https:", "*"] {
-        assert!(!policy.join(" ").contains(loophole), "{loophole} is in {policy:?}");
-    }
-}
-
-#[tokio::test]
-async fn the_files_of_the_page_have_their_types() {
-    let chat = Program::chat().await;
-    let script = include_str!("../../examples/chat/page/chat.js");
-    let style = include_str!("../../examples/chat/page/chat.css");
-    for (path, content_type, content) in
-        [("/chat.js", "text/javascript", script), ("/chat.css", "text/css", style)]
-    {
-        let file = raw::get(chat.addr(), path).await;
-        let declared = file.header("content-type").split(';').next();
-        assert_eq!((file.status(), declared), ("200 OK", Some(content_type)), "{path}");
-        assert_eq!(file.body, content, "{path}");
-    }
-}
-
-#[tokio::test]
-async fn pages_of_other_sites_are_refused() {
-    let chat = Program::chat().await;
-    let own = format!("http://{}", chat.addr());
-    let hostile = [
-        "https://evil.example".to_owned(),
-        "null".to_owned(),
-        format!("{own}.evil.example"),
-        "http://127.0.0.1:1".to_owned(),
-    ];
-    for path in ["/ws", "/online"] {
-        for origin in &hostile {
-            let refusal = raw::handshake(chat.addr(), path, Some(origin)).await;
-            let refusal = refusal.err().unwrap_or_else(|| panic!("{origin} may connect to {path}"));
-            assert_eq!(refusal.status(), "403 Forbidden", "{origin} at {path}");
-            assert_eq!(refusal.body, "pages of this origin may not connect\n");
-        }
-        for origin in [Some(own.as_str()), None] {
-            let accepted = raw::handshake(chat.addr(), path, origin).await;
-            assert!(accepted.is_ok(), "{origin:?} at {path}: {accepted:?}");
-        }
-    }
-}
-
 /// Two who are in the room, as the third can tell.
 async fn two_members(chat: &Program) -> (Client, Client, Online) {
-    let mut online = Online::watch(chat.addr()).await;
+    let online = Online::of(chat.addr());
     let ann = Client::connect(chat.addr(), "/ws").await;
     let bob = Client::connect(chat.addr(), "/ws").await;
     online.becomes(2).await;

@@ -3,12 +3,15 @@
 use std::net::SocketAddr;
 
 use futures_util::{SinkExt, StreamExt};
+use serde_json::Value;
 use tokio::net::{TcpSocket, TcpStream};
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{WebSocketStream, client_async};
 
 use crate::deadline::within;
+use crate::raw;
 
 /// A member of a room, or of anything else behind a WebSocket route.
 pub(crate) struct Client {
@@ -18,7 +21,13 @@ pub(crate) struct Client {
 impl Client {
     pub(crate) async fn connect(addr: SocketAddr, path: &str) -> Self {
         let stream = within("the connection", TcpStream::connect(addr)).await.expect("somebody listens");
-        Self::handshake(stream, path).await
+        Self::handshake(stream, path, None).await
+    }
+
+    /// Connects one that speaks a subprotocol, which the server must take.
+    pub(crate) async fn connect_for(addr: SocketAddr, path: &str, subprotocol: &str) -> Self {
+        let stream = within("the connection", TcpStream::connect(addr)).await.expect("somebody listens");
+        Self::handshake(stream, path, Some(subprotocol)).await
     }
 
     /// Connects one for whom the system keeps few bytes, so that not reading is soon felt.
@@ -26,12 +35,17 @@ impl Client {
         let socket = TcpSocket::new_v4().expect("there are sockets left");
         socket.set_recv_buffer_size(4096).expect("the system takes a size");
         let stream = within("the connection", socket.connect(addr)).await.expect("somebody listens");
-        Self::handshake(stream, path).await
+        Self::handshake(stream, path, None).await
     }
 
-    async fn handshake(stream: TcpStream, path: &str) -> Self {
+    async fn handshake(stream: TcpStream, path: &str, subprotocol: Option<&str>) -> Self {
         let url = format!("ws://{}{path}", stream.peer_addr().expect("it is connected"));
-        let (socket, _) = within("the 101", client_async(url, stream)).await.expect("the handshake succeeds");
+        let mut request = url.into_client_request().expect("it is a URL");
+        if let Some(subprotocol) = subprotocol {
+            let name = subprotocol.parse().expect("a header's value");
+            request.headers_mut().insert("Sec-WebSocket-Protocol", name);
+        }
+        let (socket, _) = within("the 101", client_async(request, stream)).await.expect("the handshake succeeds");
         Self { socket }
     }
 
@@ -108,23 +122,22 @@ pub(crate) fn told(frame: &CloseFrame) -> (u16, String) {
     (frame.code.into(), frame.reason.to_string())
 }
 
-/// The live count of a room, as the page has it.
+/// How many members the chat has, as it says itself.
 pub(crate) struct Online {
-    client: Client,
+    addr: SocketAddr,
 }
 
 impl Online {
-    pub(crate) async fn watch(addr: SocketAddr) -> Self {
-        Self { client: Client::connect(addr, "/online").await }
+    pub(crate) fn of(addr: SocketAddr) -> Self {
+        Self { addr }
     }
 
-    /// Waits until so many are online. A member is in the room from then on, and not just connected.
-    pub(crate) async fn becomes(&mut self, count: usize) {
-        while self.client.hears().await != count.to_string() {}
-    }
-
-    /// Watches no more. A stop does not wait then for a client that is not read from, and so answers no close.
-    pub(crate) async fn leave(self) {
-        self.client.leave().await;
+    /// Asks until there are so many. A member is in the room from then on, and not just connected.
+    pub(crate) async fn becomes(&self, count: usize) {
+        let is_so = async || {
+            let stats: Value = serde_json::from_str(&raw::get(self.addr, "/stats").await.body).expect("it is JSON");
+            stats["members"] == count
+        };
+        within(&format!("{count} members"), async { while !is_so().await {} }).await;
     }
 }

@@ -9,7 +9,7 @@ async fn clients_of_all_kinds_share_one_room() {
     let chat = Program::chat().await;
     let mut ann = Client::connect(chat.addr(), "/ws").await;
     let mut foreigners = Foreigner::connect_all(&chat.ws_url("/ws")).await;
-    Online::watch(chat.addr()).await.becomes(1 + foreigners.len()).await;
+    Online::of(chat.addr()).becomes(1 + foreigners.len()).await;
 
     let lines = |name: &str| (1..=20).map(|n| format!("{name} {n} ä\u{1f600}\"")).collect::<Vec<_>>();
     let speech = foreigners.iter_mut().map(async |foreigner| {
@@ -42,10 +42,10 @@ async fn foreign_text_becomes_a_line() {
 
 #[tokio::test]
 async fn foreign_mistakes_are_closed_with_their_reasons() {
-    let long = format!("send \"{}\"", "x".repeat(4097));
+    let long = format!("send \"{}\"", "x".repeat(16_385));
     for (command, close) in [
         ("binary 010203", "closed 1003 this chat takes text only"),
-        (long.as_str(), "closed 1009 message is larger than 4096 bytes"),
+        (long.as_str(), "closed 1009 message is larger than 16384 bytes"),
         ("close 1000 good bye", "closed 1000 good bye"),
         ("close 4000 of my own", "closed 4000 of my own"),
     ] {
@@ -71,7 +71,7 @@ async fn a_foreign_ping_is_answered() {
 async fn a_stop_is_told_to_foreigners_as_1001() {
     let mut chat = Program::chat().await;
     let foreigners = Foreigner::connect_all(&chat.ws_url("/ws")).await;
-    Online::watch(chat.addr()).await.becomes(foreigners.len()).await;
+    Online::of(chat.addr()).becomes(foreigners.len()).await;
 
     chat.signal("TERM").await;
 

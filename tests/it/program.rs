@@ -26,8 +26,13 @@ pub(crate) struct Program {
 }
 
 impl Program {
-    /// Starts `chat` with its built-in config.
+    /// Starts `chat` with its built-in config, but for how fast one may talk: people do not talk as fast as tests.
     pub(crate) async fn chat() -> Self {
+        Self::start(command("chat").env("ZEROXIDE__PROTOCOL__PERUSER__MESSAGES__RATE", "0")).await
+    }
+
+    /// Starts `chat` with its built-in config and nothing else.
+    pub(crate) async fn chat_as_it_is() -> Self {
         Self::start(&mut command("chat")).await
     }
 

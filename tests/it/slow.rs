@@ -18,6 +18,7 @@ Mode: test
 Shutdown: { WrapUpTime: 0s }
 Ws: { MaxMessageBytes: 65536, PingInterval: 300s, WriteTimeout: 300s, CloseTimeout: CLOSE_TIMEOUT }
 Hub: { MaxMessages: 16 }
+Chat: { MaxTextChars: 65536 }
 ";
 
 #[tokio::test]
@@ -72,7 +73,7 @@ struct Room {
 impl Room {
     async fn open(close_timeout: &str) -> Self {
         let chat = Program::chat_with(&CONF.replace("CLOSE_TIMEOUT", close_timeout)).await;
-        let mut online = Online::watch(chat.addr()).await;
+        let online = Online::of(chat.addr());
         let ann = Client::connect(chat.addr(), "/ws").await;
         let bob = Client::connect(chat.addr(), "/ws").await;
         let slow = Client::connect_narrow(chat.addr(), "/ws").await;
@@ -90,7 +91,7 @@ impl Room {
     }
 
     async fn talk_until_the_slow_one_is_evicted(&mut self) {
-        let mut online = self.online.take().expect("there is one eviction");
+        let online = self.online.take().expect("there is one eviction");
         // Ends when the count has fallen, or with the test's runtime.
         let eviction = tokio::spawn(async move { online.becomes(2).await });
         while !eviction.is_finished() {

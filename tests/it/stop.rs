@@ -3,9 +3,11 @@
 use std::io;
 use std::time::{Duration, Instant};
 
+use serde_json::json;
 use tokio::net::TcpStream;
 
 use crate::client::{Client, Online};
+use crate::member::Member;
 use crate::program::Program;
 use crate::raw;
 
@@ -19,13 +21,12 @@ const PATIENT: &str =
 async fn sigterm_tells_200_open_sockets_and_the_process_ends_within_the_grace() {
     let grace = Duration::from_millis(5_500); // `Shutdown.WaitTime` of the built-in config
     let mut chat = Program::chat().await;
-    let mut online = Online::watch(chat.addr()).await;
+    let online = Online::of(chat.addr());
     let mut members = Vec::new();
     for _ in 0..200 {
         members.push(Client::connect(chat.addr(), "/ws").await);
     }
     online.becomes(200).await;
-    online.leave().await;
 
     let begin = Instant::now();
     chat.signal("TERM").await;
@@ -53,28 +54,29 @@ async fn sigint_ends_as_cleanly() {
 }
 
 #[tokio::test]
-async fn those_who_only_watch_are_told_too() {
+async fn those_who_speak_the_protocol_are_told_when_to_return_before_the_close() {
     let mut chat = Program::chat().await;
-    let mut watcher = Client::connect(chat.addr(), "/online").await;
-    assert_eq!(watcher.hears().await, "0");
+    let mut ann = Member::join(&chat, "Ann", "lobby").await;
 
     chat.signal("TERM").await;
 
-    assert_eq!(watcher.is_closed().await, (1001, STOPPING.to_owned()));
+    let end = ann.hears("end").await;
+    assert_eq!((&end["code"], &end["message"]), (&json!("draining"), &json!(STOPPING)));
+    assert!(end["retry_after_ms"].as_u64().is_some_and(|wait| wait < 5000), "{end}");
+    assert_eq!(ann.is_closed().await, (1001, STOPPING.to_owned()));
     assert_eq!(chat.ended().await.code(), Some(0));
 }
 
 #[tokio::test]
 async fn what_was_said_before_the_signal_is_heard_before_the_close() {
     let mut chat = Program::chat().await;
-    let mut online = Online::watch(chat.addr()).await;
+    let online = Online::of(chat.addr());
     let mut ann = Client::connect(chat.addr(), "/ws").await;
     let mut others = Vec::new();
     for _ in 0..50 {
         others.push(Client::connect(chat.addr(), "/ws").await);
     }
     online.becomes(51).await;
-    online.leave().await;
 
     // Once ann hears her last words they are in the room, whoever else has got them yet.
     let lines: Vec<_> = (1..=200).map(|n| format!("last words, {n}")).collect();
@@ -94,7 +96,7 @@ async fn what_was_said_before_the_signal_is_heard_before_the_close() {
 async fn a_second_signal_ends_at_once_although_a_socket_does_not_read() {
     let mut chat = Program::chat_with(PATIENT).await;
     let _stuck = raw::handshake(chat.addr(), "/ws", None).await.expect("the handshake succeeds");
-    let mut online = Online::watch(chat.addr()).await;
+    let online = Online::of(chat.addr());
     online.becomes(1).await;
     let mut ann = Client::connect(chat.addr(), "/ws").await;
     online.becomes(2).await;
@@ -133,7 +135,7 @@ async fn a_socket_that_never_answers_is_cut_when_the_time_is_up() {
     )
     .await;
     let _stuck = raw::handshake(chat.addr(), "/ws", None).await.expect("the handshake succeeds");
-    Online::watch(chat.addr()).await.becomes(1).await;
+    Online::of(chat.addr()).becomes(1).await;
 
     chat.signal("TERM").await;
 
@@ -156,7 +158,7 @@ async fn connections_without_a_request_are_not_waited_for() {
 
 async fn member(chat: &Program) -> Client {
     let client = Client::connect(chat.addr(), "/ws").await;
-    Online::watch(chat.addr()).await.becomes(1).await;
+    Online::of(chat.addr()).becomes(1).await;
     client
 }
 

@@ -1,21 +1,35 @@
-//! A chat room: a page at `/`, a socket at `/ws`, and everybody hears everybody.
+//! A chat: a page at `/`, and rooms with names, presence and history at `/ws`, over the hub's client protocol.
 //!
-//! Run it with `cargo run -p chat`, then open <http://localhost:3333> in two tabs. Any WebSocket client is a full member,
-//! for instance `websocat ws://localhost:3333/ws`: what it sends as text is a line.
+//! Run it with `cargo run -p chat`, then open <http://localhost:3333> in two tabs. A WebSocket client without the protocol,
+//! for instance `websocat ws://localhost:3333/ws`, is in the lobby: what it sends as text is a message, and what others say
+//! is a line.
 
+mod conf;
+mod room;
+mod name;
+mod frame;
+mod plain;
 mod page;
+mod stats;
+mod dev;
+mod nodes;
 
+use std::collections::hash_map::RandomState;
 use std::error::Error;
 use std::io;
 use std::path::PathBuf;
 
 use clap::Parser;
-use hub::{Hub, HubConf};
-use rest::conf::{self, Format};
+use hub::Hub;
+use hub::protocol::{SUBPROTOCOL, Server};
+use rest::Engine;
+use rest::conf::{Format, Mode};
 use rest::extract::State;
-use rest::{Engine, RestConf};
-use serde::{Deserialize, Serialize};
-use ws::{CloseCode, CloseFrame, Message, Prepared, Upgrader, WebSocket, WsConf};
+use ws::{Upgrader, WebSocket};
+
+use crate::conf::ChatConf;
+use crate::nodes::Nodes;
+use crate::room::{Chat, Line, Rooms};
 
 #[derive(Parser)]
 struct Args {
@@ -27,75 +41,62 @@ struct Args {
     port: Option<u16>,
 }
 
-#[derive(Default, Deserialize, Serialize)]
-#[serde(default, rename_all = "PascalCase")]
-struct ChatConf {
-    #[serde(flatten)]
-    rest: RestConf,
-    ws: WsConf,
-    hub: HubConf,
-}
-
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     tracing_subscriber::fmt().with_writer(io::stderr).init();
     let args = Args::parse();
     let mut conf: ChatConf = match args.config {
-        Some(path) => conf::load(path)?,
-        None => conf::parse(include_str!("../etc/chat.yaml"), Format::Yaml)?,
+        Some(path) => rest::conf::load(path)?,
+        None => rest::conf::parse(include_str!("../etc/chat.yaml"), Format::Yaml)?,
     };
     conf.rest.port = args.port.unwrap_or(conf.rest.port);
 
+    let nodes = Nodes::default();
     let hub = Hub::spawn(conf.hub.clone());
-    let server = engine(conf, hub.clone()).bind().await?;
+    let server = engine(conf, hub.clone(), nodes.clone()).bind().await?;
+    nodes.listen([&server].into_iter());
     println!("chat on {}", server.url());
     server.start().await?;
     hub.close().await;
     Ok(())
 }
 
-fn engine(conf: ChatConf, hub: Hub<Prepared>) -> Engine<Hub<Prepared>> {
-    let upgrader = Upgrader::new(conf.ws);
-    let mut engine = Engine::with_state(conf.rest, hub);
+/// What the handlers share.
+#[derive(Clone)]
+struct App {
+    chat: Chat,
+    nodes: Nodes,
+    is_dev: bool,
+}
+
+fn engine(conf: ChatConf, hub: Hub<Line>, nodes: Nodes) -> Engine<App> {
+    let rooms = Rooms::new(hub.clone(), conf.chat, RandomState::new());
+    let chat = Server::with_conf(hub, rooms, conf.protocol);
+    let is_dev = conf.rest.mode == Mode::Dev;
+    let upgrader = Upgrader::new(conf.ws).subprotocols([SUBPROTOCOL]);
+    let mut engine = Engine::with_state(conf.rest, App { chat, nodes, is_dev });
     engine
         .add_routes(page::routes())
-        .add_route(upgrader.clone().route("/ws", chat))
-        .add_route(upgrader.route("/online", online));
+        .add_routes(stats::routes())
+        .add_route(upgrader.clone().route("/ws", talk));
+    if is_dev {
+        engine.add_routes(dev::routes(upgrader));
+    }
     engine
 }
 
 /// Lets a member talk and listen, until it leaves or is too slow.
-async fn chat(socket: WebSocket, State(hub): State<Hub<Prepared>>) -> Result<(), ws::Error> {
-    let client = hub.register().await.map_err(ws::Error::peer)?;
-    ws::pump(socket, client).inbound(line).await
-}
-
-/// Makes one line of what a member says. Blank messages are ignored, and binary ones refused.
-fn line(message: Message) -> Result<Option<Prepared>, CloseFrame> {
-    let Message::Text(text) = message else {
-        return Err(CloseFrame::new(CloseCode::UNSUPPORTED, "this chat takes text only"));
-    };
-    let line = text.replace('\n', " ");
-    let line = line.trim();
-    Ok((!line.is_empty()).then(|| Prepared::text(line)))
-}
-
-/// Tells how many members there are: at once, at every change, and when asked by any message.
-async fn online(mut socket: WebSocket, State(hub): State<Hub<Prepared>>) -> Result<(), ws::Error> {
-    let mut online = hub.online();
-    loop {
-        let count = online.borrow_and_update().to_string();
-        socket.send(count).await?;
-        tokio::select! {
-            Ok(()) = online.changed() => {}
-            message = socket.recv() => if message?.is_none() { return Ok(()) },
-        }
+async fn talk(socket: WebSocket, State(app): State<App>) -> Result<(), ws::Error> {
+    match socket.subprotocol() {
+        Some(_) => ws::speak(socket, app.chat.opening(None)).await,
+        None => plain::speak(socket, &app.chat).await,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use futures_util::{SinkExt, StreamExt};
+    use hub::HubConf;
     use tokio::net::TcpListener;
     use tokio_tungstenite::connect_async;
 
@@ -105,7 +106,7 @@ mod tests {
     async fn everybody_hears_what_one_says() {
         let listener = TcpListener::bind("localhost:0").await.unwrap();
         let url = format!("ws://{}/ws", listener.local_addr().unwrap());
-        let engine = engine(ChatConf::default(), Hub::spawn(HubConf::default()));
+        let engine = engine(ChatConf::default(), Hub::spawn(HubConf::default()), Nodes::default());
         tokio::spawn(engine.serve(listener, std::future::pending()));
 
         let (mut ann, _) = connect_async(&url).await.unwrap();

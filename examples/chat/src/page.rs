@@ -1,24 +1,48 @@
 //! The page, built into the program, so that it is there wherever the program is started.
 
-use rest::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue};
+use rest::extract::State;
+use rest::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderMap, HeaderValue, X_CONTENT_TYPE_OPTIONS,
+};
 use rest::{Html, IntoResponse, Route, RouteGroup};
 use tower_http::set_header::SetResponseHeaderLayer;
 
-/// What the page may load and connect to: its own files and sockets. Text from the chat could not run if it were to get
-/// into the page as anything else than text.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; \
-                      base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+use crate::App;
 
-/// The routes of the page and its files.
-pub(crate) fn routes<S: Clone + Send + Sync + 'static>() -> RouteGroup<S> {
-    let policy = HeaderValue::from_static(POLICY);
-    RouteGroup::new().layer(SetResponseHeaderLayer::overriding(CONTENT_SECURITY_POLICY, policy)).routes([
-        Route::get("/", async || Html(include_str!("../page/index.html"))),
-        Route::get("/chat.js", async || file("text/javascript", include_str!("../page/chat.js"))),
-        Route::get("/chat.css", async || file("text/css", include_str!("../page/chat.css"))),
-    ])
+/// What the page may load and connect to: its own files and sockets, and those of the other nodes. Text from the chat could
+/// not run if it were to get into the page as anything else than text.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; base-uri 'none'; \
+                      form-action 'none'; frame-ancestors 'none'; connect-src 'self'";
+
+const JS: &str = "text/javascript";
+const CSS: &str = "text/css";
+
+macro_rules! files {
+    ($($content_type:ident $name:literal)*) => {
+        &[$((concat!("/", $name), $content_type, include_str!(concat!("../page/", $name)))),*]
+    };
 }
 
-fn file(content_type: &'static str, content: &'static str) -> impl IntoResponse {
-    ([(CONTENT_TYPE, content_type)], content)
+const FILES: &[(&str, &str, &str)] = files! {
+    CSS "chat.css"
+    JS "chat.js"
+    JS "hub/hub.js"
+};
+
+/// The routes of the page and its files. Browsers ask each time whether a file has changed.
+pub(crate) fn routes() -> RouteGroup<App> {
+    let fixed = |name, value| SetResponseHeaderLayer::overriding(name, HeaderValue::from_static(value));
+    let file = |&(path, content_type, content)| {
+        Route::get(path, async move || ([(CONTENT_TYPE, content_type)], content))
+    };
+    RouteGroup::new()
+        .layer(fixed(CACHE_CONTROL, "no-cache"))
+        .layer(fixed(X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .route(Route::get("/", index))
+        .routes(FILES.iter().map(file))
+}
+
+async fn index(State(app): State<App>, headers: HeaderMap) -> impl IntoResponse {
+    let policy = format!("{POLICY}{}", app.nodes.sources(&headers));
+    ([(CONTENT_SECURITY_POLICY, policy)], Html(include_str!("../page/index.html")))
 }
