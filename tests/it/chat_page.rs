@@ -34,7 +34,8 @@ async fn every_script_and_style_of_the_page_is_served_as_it_is() {
     let files = scripts_and_styles(&folder);
     assert!(files.iter().any(|file| file.ends_with("hub/hub.js")), "{files:?}");
     for path in files {
-        let content_type = if path.extension() == Some("css".as_ref()) { "text/css" } else { "text/javascript" };
+        let content_type =
+            if path.extension() == Some("css".as_ref()) { "text/css" } else { "text/javascript" };
         let url = format!("/{}", path.strip_prefix(&folder).expect("it is in there").display());
         let file = raw::get(chat.addr(), &url).await;
         let declared = file.header("content-type").split(';').next();
@@ -45,7 +46,8 @@ async fn every_script_and_style_of_the_page_is_served_as_it_is() {
 
 /// The files that a browser loads: those of tests and of packages are not among them.
 fn scripts_and_styles(folder: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder).expect("the folder is there").map(|entry| entry.expect("it can be read").path());
+    let entries =
+        fs::read_dir(folder).expect("the folder is there").map(|entry| entry.expect("it can be read").path());
     let mut found = Vec::new();
     for path in entries {
         let name = path.file_name().and_then(|name| name.to_str()).expect("a name");

@@ -32,7 +32,8 @@ async fn the_lobby_is_one_room_for_those_with_the_protocol_and_those_without() {
     assert_eq!(ann.hears_text().await, ("guest".to_owned(), "hello from a terminal".to_owned()));
 
     ann.says("lobby", "hello\nfrom a page").await;
-    ann.does(json!({ "type": "publish", "topic": "lobby", "data": { "text": "waves", "action": true } })).await;
+    ann.does(json!({ "type": "publish", "topic": "lobby", "data": { "text": "waves", "action": true } }))
+        .await;
     ann.does(json!({ "type": "publish", "topic": "lobby", "data": { "typing": true } })).await;
     ann.says("lobby", "bye").await;
     assert_eq!(bob.hears_many(3).await, ["Ann: hello from a page", "* Ann waves", "Ann: bye"]);
@@ -63,9 +64,9 @@ async fn who_leaves_is_gone_at_once_and_who_is_cut_off_after_the_grace() {
     )
     .await;
     let mut ann = Member::join(&chat, "Ann", "lobby").await;
-    for how in [None, Some(Cut::Fin), Some(Cut::Reset)] {
-        let bob = Member::join(&chat, "Bob", "lobby").await;
-        let came = ann.finds(|object| object["joined"][0]["info"]["name"] == "Bob").await;
+    for (name, how) in [("Bob", None), ("Carl", Some(Cut::Fin)), ("Dora", Some(Cut::Reset))] {
+        let bob = Member::join(&chat, name, "lobby").await;
+        let came = ann.finds(|object| object["joined"][0]["info"]["name"] == name).await;
         match how {
             None => bob.into_client().leave().await,
             Some(how) => bob.into_client().cut(how),

@@ -52,7 +52,11 @@ async fn names_that_are_none_are_refused_in_words_and_may_be_mended() {
     let mut ann = Member::open(&chat).await;
     for name in ["", "  ", "An\u{202e}n", "An\u{200b}n", "A\u{0}n", &"x".repeat(33)] {
         let answer = ann.asks(json!({ "type": "connect", "data": { "name": name } })).await;
-        assert_eq!((&answer["code"], answer["message"].as_str()), (&json!("rejected"), Some(NO_NAME)), "{name:?}");
+        assert_eq!(
+            (&answer["code"], answer["message"].as_str()),
+            (&json!("rejected"), Some(NO_NAME)),
+            "{name:?}"
+        );
     }
     for data in [Value::Null, json!("Ann"), json!({ "nom": "Ann" })] {
         let answer = ann.asks(json!({ "type": "connect", "data": data })).await;
@@ -63,7 +67,11 @@ async fn names_that_are_none_are_refused_in_words_and_may_be_mended() {
     ann.does(json!({ "type": "connect", "data": { "name": "x".repeat(32) } })).await;
     for room in ["\u{200b}", &"x".repeat(33), " lobby", "two  spaces"] {
         let answer = ann.asks(json!({ "type": "join", "topic": room })).await;
-        assert_eq!((&answer["code"], answer["message"].as_str()), (&json!("rejected"), Some(NO_NAME)), "{room:?}");
+        assert_eq!(
+            (&answer["code"], answer["message"].as_str()),
+            (&json!("rejected"), Some(NO_NAME)),
+            "{room:?}"
+        );
     }
 }
 

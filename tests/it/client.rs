@@ -45,7 +45,8 @@ impl Client {
             let name = subprotocol.parse().expect("a header's value");
             request.headers_mut().insert("Sec-WebSocket-Protocol", name);
         }
-        let (socket, _) = within("the 101", client_async(request, stream)).await.expect("the handshake succeeds");
+        let (socket, _) =
+            within("the 101", client_async(request, stream)).await.expect("the handshake succeeds");
         Self { socket }
     }
 
@@ -135,7 +136,8 @@ impl Online {
     /// Asks until there are so many. A member is in the room from then on, and not just connected.
     pub(crate) async fn becomes(&self, count: usize) {
         let is_so = async || {
-            let stats: Value = serde_json::from_str(&raw::get(self.addr, "/stats").await.body).expect("it is JSON");
+            let stats: Value =
+                serde_json::from_str(&raw::get(self.addr, "/stats").await.body).expect("it is JSON");
             stats["members"] == count
         };
         within(&format!("{count} members"), async { while !is_so().await {} }).await;

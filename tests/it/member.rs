@@ -82,7 +82,13 @@ impl Member {
     }
 
     async fn next(&mut self) -> Value {
-        serde_json::from_str(&self.client.hears().await).expect("an object")
+        loop {
+            match self.client.next().await {
+                Some(Ok(Message::Text(text))) => return serde_json::from_str(&text).expect("an object"),
+                Some(Ok(Message::Ping(_))) => {} // one who waits for long is pinged
+                other => panic!("expected an object, got {other:?}"),
+            }
+        }
     }
 
     /// Who says what next, by name.

@@ -96,6 +96,13 @@ impl<M: Message> Entry<M> {
     }
 }
 
+impl<M> Entry<M> {
+    /// Whether those who come later want it: it is a message, and was for everyone.
+    pub(crate) fn is_history(&self) -> bool {
+        !self.is_notice && self.audience.is_all()
+    }
+}
+
 impl<M> Log<M> {
     pub(crate) fn new(conf: &TopicConf, counters: Arc<Counters>) -> Self {
         let history = &conf.history;

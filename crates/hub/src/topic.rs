@@ -317,7 +317,7 @@ impl<M: Message> Topic<M> {
             return Err(Error::Insufficient(self.position()));
         }
         let ring = self.log.lock();
-        let messages = ring.from(cursor).filter(|(_, entry)| !entry.is_notice && entry.audience.is_all());
+        let messages = ring.from(cursor).filter(|(_, entry)| entry.is_history());
         let messages =
             messages.take(limit).map(|(offset, entry)| (ring.told(offset), entry.message.clone())).collect();
         Ok((self.position(), messages))
@@ -344,8 +344,8 @@ impl<M: Message> Topic<M> {
         match from {
             From::Now => (self.next, false),
             From::Last(count) => {
-                let kept = ring.from(ring.history_tail()).rev().filter(|(_, entry)| !entry.is_notice);
-                let pending = self.pending.iter().filter(|entry| !entry.is_notice).count();
+                let kept = ring.from(ring.history_tail()).rev().filter(|(_, entry)| entry.is_history());
+                let pending = self.pending.iter().filter(|entry| entry.is_history()).count();
                 let first = kept.take(count.saturating_sub(pending)).last();
                 (first.map_or(ring.bounds().head, |(offset, _)| offset), false)
             }

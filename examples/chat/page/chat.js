@@ -1,192 +1,131 @@
-// The chat page, over two sockets: `/ws` is the room, `/online` tells how many are in it.
-//
-// From top to bottom: what is said, how it is shown, how a connection is kept. What others say
-// gets into the page as text only, by `textContent`.
+// The chat page: puts the hub's client, the rooms and what is around them together.
 
-const $ = (id) => document.getElementById(id);
-const [form, text, send, log, latest] = ["form", "text", "send", "log", "latest"].map($);
+import { help, parse } from "./commands.js";
+import * as composer from "./composer.js";
+import { startNodes, startPlug, startSlow } from "./demo.js";
+import { $, listed } from "./dom.js";
+import { Hub } from "./hub/hub.js";
+import * as people from "./people.js";
+import * as profile from "./profile.js";
+import * as rooms from "./rooms.js";
+import * as stats from "./stats.js";
+import * as status from "./status.js";
 
-// ── The room ────────────────────────────────────────────────────────────────
+const { dev, ports, rules } = await (await fetch("/chat.json")).json();
 
-// What was sent and has not come back yet: the room sends everything to everyone, its author too.
-let unheard = [];
-let lostAt;
-
-const room = keep("/ws", {
-  // Closed normally, or for what would only happen again.
-  final: [1000, 1002, 1003, 1007, 1008],
-  connected() {
-    tell("connected", "Connected");
-    if (lostAt) {
-      const seconds = Math.max(1, Math.round((performance.now() - lostAt.time) / 1000));
-      show(`Back after ${seconds} s: ${lostAt.why}. What was said meanwhile is not shown.`, "note");
-      lostAt = undefined;
-    }
-  },
-  received(line) {
-    const mine = unheard.indexOf(line);
-    if (mine >= 0) unheard.splice(0, mine + 1);
-    show(line, mine < 0 ? "line" : "line own");
-    if (document.hidden) document.title = `(${++unread}) ${title}`;
-  },
-  lost(why, { wasOpen, over }) {
-    if (over) tell("closed", "Closed", `The chat is closed: ${why}.`);
-    else tell("reconnecting", "Reconnecting", `No connection: ${why}. Your draft stays here.`);
-    if (!wasOpen) return;
-    lostAt = { why, time: performance.now() };
-    // Perhaps nobody heard these. Whether to say them again is the user's choice.
-    text.value = [...unheard, text.value].join(" ").trim();
-    unheard = [];
-  },
+// The servers: the one that this page is from, and where there are others, those to go to when it is gone.
+const others = ports.filter((port) => `${port}` !== location.port);
+const nodes = [location.port || ports[0], ...others].map((port) => {
+  const http = others.length ? `${location.protocol}//${location.hostname}:${port}` : location.origin;
+  return { port: `${port}`, http, ws: `${http.replace(/^http/, "ws")}/ws` };
 });
+let connectedTo = nodes[0];
+const server = () => connectedTo.http;
 
-form.addEventListener("submit", (event) => {
-  event.preventDefault();
-  const line = text.value.trim();
-  if (line && !room.send(line)) return;
-  if (line) unheard.push(line);
-  text.value = "";
-  text.focus();
-});
-
-function tell(state, word, reason = "") {
-  $("state").dataset.state = state;
-  // Only what is new is set, as a screen reader reads out all that is.
-  if ($("state").textContent !== word) $("state").textContent = word;
-  if ($("reason").textContent !== reason) $("reason").textContent = reason;
-  $("trouble").hidden = !reason;
-  send.disabled = state !== "connected";
-}
-
-// ── How many are in it ──────────────────────────────────────────────────────
-
-const people = keep("/online", {
-  final: [],
-  connected() {},
-  received(count) { $("online").textContent = count; },
-  lost() { $("online").textContent = "–"; },
-});
-
-// ── The log ─────────────────────────────────────────────────────────────────
-
-const LINES = 1000; // kept in the page; the oldest go first
-const title = document.title;
-
-let waiting = []; // for the next frame: one layout for all that came since the last
-let following = true; // the end is in sight, and stays there
-let unread = 0;
-
-function show(content, kind) {
-  if (!waiting.length) document.hidden ? setTimeout(flush, 200) : requestAnimationFrame(flush);
-  waiting.push(entry(content, kind));
-  if (waiting.length > LINES) waiting.shift();
-}
-
-function entry(content, kind) {
-  const element = document.createElement("div");
-  element.className = kind;
-  element.dir = "auto";
-  element.dataset.time = new Date().toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
-  element.textContent = content;
-  return element;
-}
-
-function flush() {
-  log.append(...waiting.splice(0));
-  const surplus = log.childElementCount - LINES;
-  if (surplus > 0) {
-    const before = log.scrollHeight;
-    for (let i = 0; i < surplus; i++) log.firstChild.remove();
-    log.scrollTop -= before - log.scrollHeight;
+/** Knows where the hub's client is connected to, which chooses among the servers itself. */
+class Socket extends WebSocket {
+  constructor(url, protocols) {
+    super(url, protocols);
+    connectedTo = nodes.find((node) => node.ws === `${url}`) ?? nodes[0];
   }
-  if (following) follow();
-  else latest.hidden = false;
 }
 
-function follow() {
-  log.scrollTop = log.scrollHeight;
-  latest.hidden = true;
+const hub = new Hub(nodes.map(({ ws }) => ws), { hello: profile.hello, WebSocket: Socket });
+status.start(hub);
+rooms.start({ hub, history: rules.History, maxChars: rules.MaxNameChars }, () => {
+  const tab = rooms.inView();
+  if (!tab) return;
+  people.show(tab);
+  status.update(hub, tab.room.users.size);
+});
+
+// ── What is typed ───────────────────────────────────────────────────────────
+
+const COMMANDS = {
+  nick: (name, tab) => rename(name) || tab.note(`A name has 1 to ${rules.MaxNameChars} characters.`),
+  me: (text, tab) => tab.say(text, true),
+  who: (_, tab) => tab.note(`Here: ${listed(tab.people().map(({ name }) => name)) || "nobody yet"}`),
+  join: (room) => rooms.goTo(rooms.named(room, rules.MaxNameChars)),
+  leave: (_, tab) => rooms.leave(tab) || tab.note("The lobby is never left."),
+  help: (_, tab) => tab.note(help()),
+};
+
+composer.start({
+  maxChars: rules.MaxTextChars,
+  typed: () => rooms.inView().typing.tell(rooms.inView().room),
+  said(typed) {
+    const tab = rooms.inView();
+    const { say, command, rest, wrong } = parse(typed);
+    if (say) tab.say(say);
+    else if (wrong) tab.note(wrong);
+    else COMMANDS[command](rest, tab);
+    return !wrong;
+  },
+});
+
+// ── Who one is ──────────────────────────────────────────────────────────────
+
+let nameBefore = profile.name();
+
+/** Takes another name: the connection says who one is, so there is a new one, and nobody sees more of it than the name. */
+function rename(typed) {
+  const name = typed.trim().replace(/\s+/g, " ");
+  if (!name || [...name].length > rules.MaxNameChars) return false;
+  if (name === profile.name()) return true;
+  nameBefore = profile.name();
+  profile.rename(name);
+  reconnect();
+  return true;
 }
 
-log.addEventListener("scroll", () => {
-  following = log.scrollHeight - log.scrollTop - log.clientHeight < 32;
-  if (following) latest.hidden = true;
-}, { passive: true });
-latest.addEventListener("click", () => { follow(); text.focus(); });
-// A phone's keyboard takes half of the log: the end stays in sight.
-new ResizeObserver(() => { if (following) follow(); }).observe(log);
+function reconnect() {
+  $("name").value = profile.name();
+  hub.cut(0);
+}
 
-// ── A connection that lasts ─────────────────────────────────────────────────
+profile.onRename(reconnect);
+hub.on("state", ({ state, why }) => {
+  if (state !== "closed" || why?.code !== "rejected" || nameBefore === profile.name()) return;
+  const refused = profile.name();
+  profile.rename(nameBefore);
+  reconnect();
+  rooms.inView().note(`“${refused}” is no name: ${why.message}.`);
+});
 
-/**
- * Keeps a WebSocket to `path` open. After a loss it tries again, each time after a random part of a wait that
- * doubles, so that a thousand pages do not return in the same instant. The close codes in `final` end it.
- */
-function keep(path, { final, connected, received, lost }) {
-  const FIRST = 500, LONGEST = 15_000; // ms: the wait before another attempt
-  const PATIENCE = 10_000; // for an attempt that neither opens nor fails
-  const STABLE = 5_000; // a connection that held this long starts the waits anew
+$("name").value = profile.name();
+$("name").maxLength = rules.MaxNameChars;
+$("name").addEventListener("change", () => { if (!rename($("name").value)) $("name").value = profile.name(); });
+$("me").addEventListener("submit", (event) => { event.preventDefault(); $("text").focus(); });
 
-  const url = new URL(path, location.href);
-  url.protocol = location.protocol === "https:" ? "wss:" : "ws:";
-  let socket, timer, failures = 0, over = false;
+// ── What is around ──────────────────────────────────────────────────────────
 
-  function connect() {
-    clearTimeout(timer);
-    let openedAt;
-    socket = new WebSocket(url);
-    timer = setTimeout(() => socket.close(), PATIENCE);
-    socket.onopen = () => {
-      clearTimeout(timer);
-      openedAt = performance.now();
-      connected();
-    };
-    socket.onmessage = ({ data }) => received(data);
-    socket.onclose = ({ code, reason }) => {
-      clearTimeout(timer);
-      if (performance.now() - openedAt > STABLE) failures = 0;
-      over = final.includes(code);
-      lost(inWords(code, reason, openedAt), { wasOpen: openedAt !== undefined, over });
-      if (!over) timer = setTimeout(connect, Math.random() * Math.min(LONGEST, FIRST * 2 ** failures++));
-    };
+$("invite").addEventListener("click", async () => {
+  const copied = await navigator.clipboard?.writeText(location.href).then(() => true, () => false);
+  rooms.inView().note(copied ? `The invitation is copied: ${location.href}` : `Send this link: ${location.href}`);
+});
+
+// On a narrow screen the panels at the sides are drawers.
+for (const [button, panel] of [["show-rooms", "side"], ["show-people", "aside"]]) {
+  $(button).addEventListener("click", () => turn(panel, !$(panel).classList.contains("open")));
+}
+function turn(panel, isOpen) {
+  for (const [button, id] of [["show-rooms", "side"], ["show-people", "aside"]]) {
+    const opens = isOpen && id === panel;
+    $(id).classList.toggle("open", opens);
+    $(button).ariaExpanded = opens;
   }
-
-  connect();
-  return {
-    /** Returns whether there was a connection to send by. */
-    send(data) {
-      const open = socket.readyState === WebSocket.OPEN;
-      if (open) socket.send(data);
-      return open;
-    },
-    /** Ends the wait for another attempt; what is final ends only if `forced`. */
-    retry(forced) {
-      if (socket.readyState === WebSocket.CLOSED && (forced || !over)) connect();
-    },
-  };
+  if (isOpen) $(panel).focus();
 }
+document.addEventListener("keydown", ({ key }) => {
+  const open = document.querySelector(".drawer.open");
+  if (key !== "Escape" || !open) return;
+  turn(open.id, false);
+  $(open.id === "side" ? "show-rooms" : "show-people").focus();
+});
+$("main").addEventListener("click", ({ target }) => { if (!target.closest("header button")) turn("", false); });
+addEventListener("hashchange", () => turn("", false));
 
-function inWords(code, reason, opened) {
-  const words = {
-    1000: "the server said goodbye",
-    1001: "the server went away",
-    1008: "the server refused this page",
-    1009: "the message was too large",
-    1011: "the server had an error",
-    1012: "the server restarted",
-    1013: "the server could not keep this page up to date",
-  }[code] ?? (opened === undefined ? "the server cannot be reached" : "the connection broke");
-  return reason ? `${words} (${reason})` : words;
-}
-
-/** The network or the user is back: no need to wait. */
-function wake(event) {
-  if (document.hidden) return;
-  document.title = title;
-  unread = 0;
-  for (const connection of [room, people]) connection.retry(event.type === "click");
-  room.send(""); // means nothing to the room, but a connection that died in its sleep shows it
-}
-window.addEventListener("online", wake);
-document.addEventListener("visibilitychange", wake);
-$("retry").addEventListener("click", wake);
+startPlug(hub, rooms.inView);
+if (dev) startSlow(hub, server);
+startNodes(hub, nodes, () => connectedTo.port);
+stats.start(server);

@@ -24,9 +24,31 @@ macro_rules! files {
 }
 
 const FILES: &[(&str, &str, &str)] = files! {
-    CSS "chat.css"
+    CSS "base.css"
+    CSS "log.css"
+    CSS "sides.css"
     JS "chat.js"
+    JS "commands.js"
+    JS "composer.js"
+    JS "demo.js"
+    JS "dom.js"
+    JS "entry.js"
+    JS "log.js"
+    JS "notices.js"
+    JS "people.js"
+    JS "profile.js"
+    JS "rooms.js"
+    JS "sparkline.js"
+    JS "stats.js"
+    JS "status.js"
+    JS "tab.js"
+    JS "typing.js"
+    JS "hub/attempts.js"
+    JS "hub/commands.js"
+    JS "hub/emitter.js"
     JS "hub/hub.js"
+    JS "hub/options.js"
+    JS "hub/room.js"
 };
 
 /// The routes of the page and its files. Browsers ask each time whether a file has changed.
