@@ -36,7 +36,7 @@ impl Join {
     }
 
     /// With so many of the last messages, fewer if the topic has fewer; see [`HistoryConf`](crate::HistoryConf). Notices of
-    /// presence are not counted.
+    /// presence are not counted, nor what was not for everyone.
     #[must_use]
     pub fn history(self, messages: usize) -> Self {
         Self { from: From::Last(messages), ..self }

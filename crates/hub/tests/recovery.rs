@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use hub::test::TestHub;
-use hub::{Cause, Event, HistoryConf, HubConf, Join, Policy, TopicConf};
+use hub::{Cause, Event, HistoryConf, HubConf, Join, Policy, Post, TopicConf};
 use tokio::time::sleep;
 
 fn keeping(messages: usize) -> HubConf {
@@ -119,6 +119,24 @@ async fn a_newcomer_gets_as_many_of_the_last_messages_as_it_asks_for() {
     bob.expect("two").await;
     bob.expect("three").await;
     bob.expect_nothing().await;
+    ann.goodbye().await;
+    drop(bob);
+    hub.finish().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_for_some_alone_takes_no_place_among_the_messages_that_a_newcomer_asks_for() {
+    let hub = TestHub::spawn(keeping(10));
+    let ann = hub.join("ann", "lobby").await;
+    ann.publish("lobby", "one").await;
+    ann.publish("lobby", "two").await;
+    for _ in 0..3 {
+        ann.publish("lobby", Post::new("ann is typing").except_client(ann.handle().id())).await;
+    }
+    let mut bob = hub.connect("bob").await;
+    bob.join("lobby", Join::new().history(2)).await;
+    bob.expect("one").await;
+    bob.expect("two").await;
     ann.goodbye().await;
     drop(bob);
     hub.finish().await;
