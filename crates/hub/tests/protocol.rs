@@ -1,98 +1,15 @@
-//! The cases of docs/protocol-cases.json, spoken with a server in memory.
+//! The client protocol, spoken with a server in memory.
+
+mod cases;
 
 use std::collections::HashMap;
-use std::time::Duration;
 
 use futures_util::StreamExt;
-use hub::protocol::{
-    Admission, Authorizer, Commands, Draft, End, ErrorCode, Frames, Hello, Opening, Permit, ProtocolConf,
-    Publication, Refusal, Server, Session, Turned,
-};
-use hub::{Drain, Hub, HubConf, Identity, Post, TopicName, UserId, Whom};
-use serde::Deserialize;
-use serde_json::value::{RawValue, to_raw_value};
-use serde_json::{Value, json};
+use hub::protocol::{Commands, Frames, Opening, Publication, Server, Session, Turned};
+
+use self::cases::{House, Lines};
 
 type Message = Publication<String>;
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Case {
-    name: String,
-    #[serde(default)]
-    hub: HubConf,
-    #[serde(default)]
-    protocol: ProtocolConf,
-    steps: Vec<Step>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(untagged, deny_unknown_fields)]
-enum Step {
-    Advance { advance_ms: u64 },
-    Server { server: Deed },
-    Connect { on: String, connect: String },
-    Send { on: String, send: Value },
-    Text { on: String, text: String },
-    Expect { on: String, expect: Value },
-    Drop { on: String, drop: bool },
-    Close { on: String, close: bool },
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(untagged, deny_unknown_fields)]
-enum Deed {
-    Publish { publish: String, data: Value },
-    Send { send: String, data: Value },
-    Unsubscribe { unsubscribe: String, topic: String },
-    Kick { kick: String },
-    Drain { drain: bool },
-}
-
-/// What the page says of the server of the cases.
-struct House;
-
-impl House {
-    fn read(token: &str) -> Result<(&str, Option<Duration>), Refusal> {
-        let (user, time) = token.split_once(" for ").map_or((token, None), |(user, time)| (user, Some(time)));
-        if user == "wrong" {
-            return Err(Refusal::new(ErrorCode::Unauthorized, "who is wrong?"));
-        }
-        Ok((
-            user,
-            time.map(|time| {
-                Duration::from_secs(time.trim_end_matches(" s").parse().expect("a case that is well made"))
-            }),
-        ))
-    }
-}
-
-impl Authorizer<Message> for House {
-    async fn connect(&self, hello: Hello<'_>) -> Result<Admission, Refusal> {
-        let Some(token) = hello.token else { return Ok(Identity::default().into()) };
-        let (user, time) = Self::read(token)?;
-        let admission = Admission::from(Identity::user(UserId::new(user).expect("a case that is well made")));
-        Ok(time.map_or(admission.clone(), |time| admission.expires_in(time)))
-    }
-
-    async fn join(&self, _who: &Identity, topic: &TopicName) -> Result<Permit, Refusal> {
-        match topic.as_str().starts_with("secret") {
-            true => Err(Refusal::new(ErrorCode::Forbidden, "it is secret")),
-            false => Ok(Permit::new()),
-        }
-    }
-
-    async fn refresh(&self, _who: &Identity, token: &str) -> Result<Option<Duration>, Refusal> {
-        Self::read(token).map(|(_, time)| time)
-    }
-
-    fn say(&self, _who: &Identity, draft: &Draft<'_>) -> Result<Post<Message>, Refusal> {
-        match draft.data.get() {
-            r#""spam""# => Err(Refusal::rejected("no spam")),
-            _ => Ok(Publication::message(draft).into()),
-        }
-    }
-}
 
 /// One client's side of the line.
 enum Line {
@@ -100,157 +17,66 @@ enum Line {
     Open(Box<(Commands<Message, House>, Frames<Message>)>),
 }
 
-struct Cast {
+struct InMemory {
     server: Server<Message, House>,
     lines: HashMap<String, Line>,
     /// What has been said that the frames do not carry.
     said: HashMap<String, Vec<String>>,
-    names: HashMap<String, Value>,
 }
 
-impl Cast {
-    async fn play(&mut self, step: Step) {
-        match step {
-            Step::Advance { advance_ms } => tokio::time::advance(Duration::from_millis(advance_ms)).await,
-            Step::Server { server } => self.serve(server).await,
-            Step::Connect { on, connect } => {
-                self.say(&on, &json!({ "type": "connect", "token": connect }).to_string()).await;
-                let answer = self.hear(&on).await;
-                assert_eq!(answer["type"], "ok", "{answer}");
-            }
-            Step::Send { on, send } => {
-                let text = self.filled(send).to_string();
-                self.say(&on, &text).await;
-            }
-            Step::Text { on, text } => self.say(&on, &text).await,
-            Step::Expect { on, expect } => {
-                let heard = self.hear(&on).await;
-                assert!(self.matches(&expect, &heard), "expected {expect}\n   heard {heard}");
-            }
-            Step::Drop { on, drop } => {
-                drop.then(|| self.lines.remove(&on)).map(std::mem::drop).expect("a case that is well made");
-            }
-            Step::Close { on, close } => match self.lines.remove(&on) {
-                Some(Line::Open(open)) if close => open.1.close(),
-                _ => panic!("{on} is not connected"),
-            },
-        }
-    }
-
-    async fn serve(&mut self, deed: Deed) {
-        let hub = self.server.hub();
-        let user = |name: &str| Whom::from(UserId::new(name).expect("a case that is well made"));
-        let raw = |data: &Value| -> Box<RawValue> { to_raw_value(data).expect("a case that is well made") };
-        match deed {
-            Deed::Publish { publish, data } => {
-                let topic = TopicName::new(&publish).expect("a case that is well made");
-                let message = Publication::message(&Draft::of_server(&topic, &raw(&data)));
-                hub.publish(topic, message).await.expect("a case that is well made");
-            }
-            Deed::Send { send, data } => {
-                assert_eq!(hub.send(user(&send), Publication::direct(&raw(&data))).await, Ok(1));
-            }
-            Deed::Unsubscribe { unsubscribe, topic } => {
-                assert_eq!(hub.unsubscribe(user(&unsubscribe), topic).await, Ok(1));
-            }
-            Deed::Kick { kick } => assert_eq!(hub.kick(user(&kick)).await, Ok(1)),
-            Deed::Drain { drain } => assert!(drain && hub.drain(Drain::default()).await.is_ok()),
-        }
-    }
-
+impl Lines for InMemory {
     async fn say(&mut self, on: &str, text: &str) {
         let server = &self.server;
         let line = self.lines.entry(on.to_owned()).or_insert_with(|| Line::Opening(server.opening(None)));
         let said = self.said.entry(on.to_owned()).or_default();
-        let end = |said: &mut Vec<String>, end: End| said.push(end.to_json());
         match line {
             Line::Opening(opening) => match opening.take(text).await {
                 Ok(Session { answer, commands, frames, .. }) => {
                     said.push(answer);
                     *line = Line::Open(Box::new((commands, frames)));
                 }
-                Err(Turned { answer, end: over, .. }) => {
+                Err(Turned { answer, end, .. }) => {
                     said.push(answer);
-                    if let Some(over) = over {
-                        end(said, over);
-                    }
+                    said.extend(end.map(|end| end.to_json()));
                 }
             },
             Line::Open(open) => {
-                if let Err(over) = open.0.take(text).await {
-                    end(said, over);
+                if let Err(end) = open.0.take(text).await {
+                    said.push(end.to_json());
                 }
             }
         }
     }
 
-    async fn hear(&mut self, on: &str) -> Value {
+    async fn hear(&mut self, on: &str) -> String {
         if let Some(said) = self.said.get_mut(on)
             && !said.is_empty()
         {
-            return serde_json::from_str(&said.remove(0)).expect("a case that is well made");
+            return said.remove(0);
         }
         let Some(Line::Open(open)) = self.lines.get_mut(on) else { panic!("{on} is not connected") };
-        let text = match open.1.next().await.expect("no end before") {
+        match open.1.next().await.expect("no end before") {
             Ok(text) => text,
             Err(end) => {
                 self.lines.remove(on);
                 end.to_json()
             }
-        };
-        serde_json::from_str(&text).expect("a case that is well made")
-    }
-
-    /// The same, with what the names stand for.
-    fn filled(&self, value: Value) -> Value {
-        match value {
-            Value::String(text) => match text.strip_prefix('$') {
-                Some(name) => self.names[name].clone(),
-                None => Value::String(text),
-            },
-            Value::Array(items) => items.into_iter().map(|item| self.filled(item)).collect(),
-            Value::Object(fields) => {
-                fields.into_iter().map(|(name, field)| (name, self.filled(field))).collect()
-            }
-            other => other,
         }
     }
 
-    /// `$name` is anything the first time, and that from then on; `$_` is anything each time.
-    fn matches(&mut self, expected: &Value, heard: &Value) -> bool {
-        match (expected, heard) {
-            (Value::String(text), heard) if text.starts_with('$') => match &text[1..] {
-                "_" => true,
-                name => self.names.entry(name.to_owned()).or_insert_with(|| heard.clone()) == heard,
-            },
-            (Value::Object(expected), Value::Object(heard)) => {
-                expected.len() == heard.len()
-                    && expected
-                        .iter()
-                        .all(|(name, field)| heard.get(name).is_some_and(|heard| self.matches(field, heard)))
-            }
-            (Value::Array(expected), Value::Array(heard)) => {
-                expected.len() == heard.len()
-                    && expected.iter().zip(heard).all(|(expected, heard)| self.matches(expected, heard))
-            }
-            (expected, heard) => expected == heard,
+    async fn cut(&mut self, on: &str) {
+        self.lines.remove(on).expect("it is connected");
+    }
+
+    async fn close(&mut self, on: &str) {
+        match self.lines.remove(on) {
+            Some(Line::Open(open)) => open.1.close(),
+            _ => panic!("{on} is not connected"),
         }
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_server_answers_as_the_cases_say() {
-    let cases: Vec<Case> = serde_json::from_str(include_str!("../../../docs/protocol-cases.json"))
-        .expect("a case that is well made");
-    for Case { name, hub, protocol, steps } in cases {
-        let hub = Hub::spawn(hub);
-        let server = Server::with_conf(hub.clone(), House, protocol);
-        let mut cast = Cast { server, lines: HashMap::new(), said: HashMap::new(), names: HashMap::new() };
-        for (number, step) in steps.into_iter().enumerate() {
-            println!("{name}: step {} {step:?}", number + 1); // shown if the case fails
-            cast.play(step).await;
-        }
-        drop(cast);
-        hub.close().await;
-    }
+    cases::play(|server| InMemory { server, lines: HashMap::new(), said: HashMap::new() }).await;
 }

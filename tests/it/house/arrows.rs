@@ -4,7 +4,7 @@ use super::repository::{cargo, code_below, package};
 
 /// What each library may name under `[dependencies]`, in the order of the alphabet. Whoever adds one here looks at the
 /// picture in docs/ARCHITECTURE.md, "Who may know whom", first.
-const ALLOWED: [(&str, &[&str]); 3] = [
+const ALLOWED: [(&str, &[&str]); 4] = [
     (
         "zeroxide-rest",
         &[
@@ -59,6 +59,24 @@ const ALLOWED: [(&str, &[&str]); 3] = [
         ],
     ),
     (
+        "zeroxide-hub-http",
+        &[
+            "axum-core",
+            "bytes",
+            "futures-util",
+            "http",
+            "rand",
+            "serde",
+            "serde_json",
+            "subtle",
+            "tokio",
+            "tokio-util",
+            "tracing",
+            "zeroxide-hub",
+            "zeroxide-rest",
+        ],
+    ),
+    (
         "zeroxide-ws",
         &[
             "axum-core",
@@ -86,8 +104,13 @@ const ALLOWED: [(&str, &[&str]); 3] = [
 ];
 
 /// What a library must not reach, however many others are in between.
-const OUT_OF_REACH: [(&str, &[&str]); 2] = [
-    ("zeroxide-rest", &["zeroxide-ws", "zeroxide-hub", "tokio-tungstenite", "tungstenite"]),
+const OUT_OF_REACH: [(&str, &[&str]); 4] = [
+    (
+        "zeroxide-rest",
+        &["zeroxide-ws", "zeroxide-hub", "zeroxide-hub-http", "tokio-tungstenite", "tungstenite"],
+    ),
+    ("zeroxide-ws", &["zeroxide-hub-http"]),
+    ("zeroxide-hub-http", &["zeroxide-ws", "tokio-tungstenite", "tungstenite"]),
     (
         "zeroxide-hub",
         &[

@@ -24,13 +24,15 @@ environment's; `ZEROXIDE__PORT` in the environment goes over `Port` in the file,
 ";
 
 /// What can be in a file, each with its default: the engine's is the file itself, the others have the key that a program gives them.
-fn roots() -> [(&'static str, Value); 9] {
+fn roots() -> [(&'static str, Value); 11] {
     [
         ("RestConf", value(rest::RestConf::default())),
         ("WsConf", value(ws::WsConf::default())),
         ("ReconnectConf", value(ws::ReconnectConf::default())),
         ("HubConf", value(hub::HubConf::default())),
         ("ProtocolConf", value(hub::protocol::ProtocolConf::default())),
+        ("SessionsConf", value(hub_http::SessionsConf::default())),
+        ("ApiConf", value(hub_http::ApiConf::default())),
         ("JwtConf", value(rest::conf::JwtConf::default())),
         ("CorsConf", value(rest::conf::CorsConf::default())),
         ("MultipartConf", value(rest::conf::MultipartConf::default())),

@@ -51,6 +51,12 @@ impl End {
         &self.message
     }
 
+    /// Before which time the client should not come back, if that is known.
+    #[must_use]
+    pub fn when_again(&self) -> Option<Duration> {
+        self.retry_after
+    }
+
     /// The `end` object that says so.
     #[must_use]
     pub fn to_json(&self) -> String {

@@ -36,6 +36,8 @@ pub struct Opening<M, A> {
 pub struct Session<M: Spoken, A> {
     /// The answer to its `connect`, to be sent before anything else.
     pub answer: String,
+    /// The word by which the client may say, when it returns, which one it was; it is in the answer too.
+    pub resume: Box<str>,
     /// Takes what the client says.
     pub commands: Commands<M, A>,
     /// What the client is told. It is connected until this is dropped or closed.
@@ -119,8 +121,9 @@ impl<M: Spoken, A: Authorizer<M>> Opening<M, A> {
             },
         );
         let commands = Commands::new(self.server.clone(), client.handle(), expiry.until(), now);
-        let frames = Frames::new(client, expiry, shared.ends.clone(), resume.into());
-        Ok(Session { answer, commands, frames })
+        let resume: Box<str> = resume.into();
+        let frames = Frames::new(client, expiry, shared.ends.clone(), resume.clone());
+        Ok(Session { answer, resume, commands, frames })
     }
 }
 

@@ -1,0 +1,10 @@
+//! What a hub gives over HTTP, asked as a client would.
+
+mod support;
+#[path = "../../hub/tests/cases/mod.rs"]
+mod cases;
+mod api;
+mod observe;
+mod protocol;
+mod sessions;
+mod sockets;
