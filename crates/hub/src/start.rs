@@ -47,7 +47,7 @@ impl<M: Message> Hub<M> {
     ///
     /// It connects by itself, again and again; see [`status`](Self::status). Who joins or publishes before waits for a while.
     /// Limits, such as [`HubConf::max_clients_per_user`], hold for each hub. Where publishing may stall
-    /// ([`TopicConf::stall`](crate::TopicConf::stall)) it does so for members alone, not for publishers.
+    /// ([`TopicConf::stall`](field@crate::TopicConf::stall)) it does so for members alone, not for publishers.
     ///
     /// # Panics
     ///
