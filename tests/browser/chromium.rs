@@ -1,23 +1,17 @@
-//! Chromium, by its driver; and what a test does with a page.
+//! Chromium, by its driver.
 
 use std::env;
-use std::fmt::Debug;
 use std::fs;
 use std::io;
 use std::path::PathBuf;
 use std::process::{self, Command};
-use std::time::{Duration, Instant};
 
-use fantoccini::key::Key;
-use fantoccini::{Client, ClientBuilder, Locator};
+use fantoccini::ClientBuilder;
 use hyper_util::client::legacy::connect::HttpConnector;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::artifacts::artifact;
 use crate::child::Child;
-
-const DEADLINE: Duration = Duration::from_secs(20);
-const POLL: Duration = Duration::from_millis(25);
+use crate::page::Page;
 
 /// A running chromedriver. All its browsers end with it.
 pub(crate) struct Driver {
@@ -53,11 +47,11 @@ impl Driver {
             options["binary"] = json!(chromium);
         }
         match look {
-            Look::Light => arguments.push("--window-size=900,700".to_owned()),
+            Look::Light => arguments.push(WINDOW.to_owned()),
             Look::Dark => {
-                arguments.push("--window-size=900,700".to_owned());
-                arguments.push("--blink-settings=preferredColorScheme=0".to_owned());
+                arguments.extend([WINDOW, "--blink-settings=preferredColorScheme=0"].map(str::to_owned));
             }
+            Look::Calm => arguments.extend([WINDOW, "--force-prefers-reduced-motion"].map(str::to_owned)),
             Look::Phone => {
                 let metrics =
                     json!({ "width": 360, "height": 740, "pixelRatio": 2, "touch": true, "mobile": true });
@@ -73,90 +67,20 @@ impl Driver {
             .await
             .expect("chromedriver starts a browser");
         client.goto(url).await.expect("the page loads");
-        Page { client }
+        Page::new(client)
     }
 }
 
+#[derive(Clone, Copy, Debug)]
 pub(crate) enum Look {
     Light,
     Dark,
     Phone,
+    /// For whom nothing should move.
+    Calm,
 }
 
-/// A page in a browser of its own; what names a part of it is about the chat's.
-pub(crate) struct Page {
-    client: Client,
-}
-
-impl Page {
-    /// Types a message and sends it with Enter.
-    pub(crate) async fn say(&self, message: &str) {
-        let field = self.client.find(Locator::Id("text")).await.expect("the page has a field");
-        field.send_keys(&format!("{message}{}", char::from(Key::Enter))).await.expect("one can type into it");
-    }
-
-    /// Sends many messages, or large ones, without typing each letter.
-    pub(crate) async fn say_all(&self, messages: impl IntoIterator<Item = String>) {
-        let messages: Vec<String> = messages.into_iter().collect();
-        let script = "for (const message of arguments[0]) { text.value = message; form.requestSubmit(); }";
-        self.client.execute(script, vec![json!(messages)]).await.expect("the script runs");
-    }
-
-    /// Waits until the newest line is this one.
-    pub(crate) async fn shows(&self, line: &str) {
-        becomes("the newest line", Some(line.to_owned()), async || self.lines().await.pop()).await;
-    }
-
-    pub(crate) async fn lines(&self) -> Vec<String> {
-        let lines =
-            self.eval("[...document.querySelectorAll('#log .line')].map((line) => line.textContent)").await;
-        serde_json::from_value(lines).expect("a list of strings")
-    }
-
-    pub(crate) async fn text_of(&self, selector: &str) -> String {
-        let text = self.eval(&format!("document.querySelector('{selector}').textContent")).await;
-        text.as_str().expect("a string").to_owned()
-    }
-
-    pub(crate) async fn click(&self, selector: &str) {
-        let element = self.client.find(Locator::Css(selector)).await.expect("the element is there");
-        element.click().await.expect("one can click on it");
-    }
-
-    /// The value of a JavaScript expression in the page, where an element goes by its id.
-    pub(crate) async fn eval(&self, expression: &str) -> Value {
-        let script = format!("return {expression}");
-        self.client.execute(&script, Vec::new()).await.unwrap_or_else(|e| panic!("{expression}: {e}"))
-    }
-
-    /// Keeps a picture of the page, once nothing moves in it.
-    pub(crate) async fn keep_screenshot(&self, name: &str) {
-        becomes("the number of animations", json!(0), || self.eval("document.getAnimations().length")).await;
-        let picture = self.client.screenshot().await.expect("the browser takes a screenshot");
-        fs::write(artifact(&format!("{name}.png")), picture).expect("the screenshot can be written");
-    }
-
-    pub(crate) async fn close(self) {
-        self.client.close().await.expect("the browser closes");
-    }
-}
-
-/// Polls until the value is the wanted one, and panics with both after the deadline.
-pub(crate) async fn becomes<T, W>(what: &str, wanted: W, probe: impl AsyncFn() -> T)
-where
-    T: PartialEq<W> + Debug,
-    W: Debug,
-{
-    let start = Instant::now();
-    loop {
-        let actual = probe().await;
-        if actual == wanted {
-            return;
-        }
-        assert!(start.elapsed() < DEADLINE, "{what} is still {actual:?} after {DEADLINE:?}, not {wanted:?}");
-        tokio::time::sleep(POLL).await;
-    }
-}
+const WINDOW: &str = "--window-size=1200,800";
 
 /// Where the browsers keep their profiles and whatever else, removed on drop.
 struct Folder {

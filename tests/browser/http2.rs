@@ -11,7 +11,8 @@ use rest::{Engine, Html, RestConf, Route};
 use serde_json::json;
 use ws::{Error, WebSocket};
 
-use crate::chromium::{Driver, Look, becomes};
+use crate::chromium::{Driver, Look};
+use crate::page::becomes;
 use crate::stage::turn;
 
 const PAGE: &str = r#"<!doctype html><title>-</title><script>

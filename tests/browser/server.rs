@@ -1,6 +1,7 @@
 //! The chat server as its users start it: the program `chat`, stopped by Ctrl-C.
 
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::LazyLock;
 
@@ -8,20 +9,41 @@ use serde_json::Value;
 
 use crate::child::Child;
 
-/// A running `chat` on a free port of the loopback.
+/// A running `chat` on a free port of the loopback, or several of them in one process.
 pub(crate) struct Server {
     child: Option<Child>,
-    url: String,
+    arguments: Vec<String>,
+    urls: Vec<String>,
 }
 
 impl Server {
+    /// One as it comes.
     pub(crate) fn start() -> Self {
-        let (child, url) = run("0");
-        Self { child: Some(child), url }
+        Self::start_with(Vec::new())
     }
 
+    /// One in which anybody may talk as fast as they like, and come as often.
+    pub(crate) fn start_unlimited() -> Self {
+        let limits = ["{ Rate: 5, Burst: 10 }", "{ Rate: 3, Burst: 40 }"];
+        let config = fs::read_to_string(Path::new(FOLDER).join("examples/chat/etc/chat.yaml"));
+        let mut config = config.expect("the chat has a config");
+        for limit in limits {
+            assert!(config.contains(limit), "the chat's config has no {limit:?} any more");
+            config = config.replace(limit, "{ Rate: 0 }");
+        }
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("unlimited.yaml");
+        fs::write(&path, config).expect("cargo's folder can be written");
+        Self::start_with(vec!["--config".to_owned(), path.display().to_string()])
+    }
+
+    fn start_with(arguments: Vec<String>) -> Self {
+        let (child, urls) = run("0", &arguments);
+        Self { child: Some(child), arguments, urls }
+    }
+
+    /// The only one's, or the first one's.
     pub(crate) fn url(&self) -> &str {
-        &self.url
+        &self.urls[0]
     }
 
     /// Ends it as Ctrl-C does, with the browsers still connected.
@@ -32,29 +54,35 @@ impl Server {
 
     /// Starts it where it was.
     pub(crate) fn start_again(&mut self) {
-        let port = self.url.trim_end_matches('/').rsplit(':').next().expect("a URL with a port");
-        let (child, url) = run(port);
-        assert_eq!(url, self.url);
+        let port = self.url().trim_end_matches('/').rsplit(':').next().expect("a URL with a port");
+        let (child, urls) = run(port, &self.arguments);
+        assert_eq!(urls, self.urls);
         self.child = Some(child);
     }
 }
 
-fn run(port: &str) -> (Child, String) {
-    let mut child = Child::spawn(Command::new(&*CHAT).args(["--port", port]));
-    let url = child.announced(|line| {
-        let url = &line[line.find("http://")?..];
-        let end = url.find(|c: char| c.is_whitespace() || c.is_control());
-        Some(url[..end.unwrap_or(url.len())].to_owned())
+/// Returns it with all the URLs of the line by which it announces itself.
+fn run(port: &str, arguments: &[String]) -> (Child, Vec<String>) {
+    let mut child = Child::spawn(Command::new(&*CHAT).args(["--port", port]).args(arguments));
+    let urls = child.announced(|line| {
+        let words = line.split(|c: char| c.is_whitespace() || c.is_control() || c == ',');
+        let urls: Vec<_> = words.filter(|word| word.starts_with("http://")).map(str::to_owned).collect();
+        (!urls.is_empty()).then_some(urls)
     });
-    (child, url)
+    (child, urls)
 }
 
-/// The program, built once for all tests.
+const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+
+/// The program: where `ZEROXIDE_CHAT` says, or built, once for all tests.
 static CHAT: LazyLock<PathBuf> = LazyLock::new(|| {
+    if let Some(built) = std::env::var_os("ZEROXIDE_CHAT") {
+        return built.into();
+    }
     let build = Command::new(env!("CARGO"))
         .args(["build", "--package", "chat"])
         .args(["--message-format", "json-render-diagnostics"])
-        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+        .current_dir(FOLDER)
         .stderr(Stdio::inherit())
         .output()
         .expect("cargo can be run");

@@ -66,7 +66,10 @@ pub(crate) const STEPS: [Step; 9] = [
     Step {
         name: "browser",
         purpose: "Chromium on the chat page; installed if missing",
-        run: || command(cargo("test --package it --test browser").envs(browser::set_up()?)),
+        run: || {
+            let mut tests = cargo("test --package it --test browser");
+            command(tests.envs(browser::set_up()?).envs(foreign::variables()))
+        },
     },
 ];
 

@@ -107,8 +107,7 @@ export class Tab {
     this.#pending.set(key, element);
     try {
       await this.room.publish(data, key);
-      mark(element, "sent");
-      this.#pending.delete(key);
+      mark(element, "sent"); // and takes its place when it is heard, which may be after this
     } catch ({ code, message, retryAfterMs }) {
       const again = () => {
         mark(element, "pending");
