@@ -1,64 +1,255 @@
-//! Several hubs as one.
+//! The promises of several hubs as one, on the loopback bus and on a hub that is alone.
 
+use hub::backplane::conformance::{
+    Cluster, Fault, Line, Verdict, all, control, order, outage, presence, random,
+};
 use hub::backplane::loopback::Bus;
-use hub::test::TestHub;
-use hub::{Event, HistoryConf, Hub, HubConf, Join, PresenceConf, TopicConf};
+use hub::{Hub, HubConf};
 
-fn conf() -> HubConf {
-    let history = HistoryConf { max_messages: 100, ..HistoryConf::default() };
-    let presence = PresenceConf { enabled: true, ..PresenceConf::default() };
-    HubConf {
-        topic: TopicConf { history, presence, ..TopicConf::default() },
-        shards: 2,
-        ..HubConf::default()
+/// Nodes on one bus.
+struct Loopback(Bus);
+
+impl Loopback {
+    fn new() -> Self {
+        Self(Bus::new(1))
     }
 }
 
-fn nodes<const N: usize>(bus: &Bus, names: [&str; N]) -> [TestHub<String>; N] {
-    names.map(|name| TestHub::on(Hub::spawn_on(conf(), bus.node(name))))
+impl Cluster for Loopback {
+    fn hub(&self, name: &str, conf: HubConf) -> Hub<Line> {
+        Hub::spawn_on(conf, self.0.node(name))
+    }
+
+    fn fault(&self, fault: Fault) -> bool {
+        let bus = &self.0;
+        match fault {
+            Fault::Stop => bus.stop(),
+            Fault::Start => bus.start(),
+            Fault::StartEmpty => bus.start_empty(),
+            Fault::Cut(node, cut) => bus.cut(node, cut),
+            Fault::Heal(node) => bus.heal(node),
+            Fault::Wedge(node) => bus.wedge(node),
+            Fault::Pause(node) => bus.pause(node),
+            Fault::Resume(node) => bus.resume(node),
+            Fault::Kill(node) => bus.kill(node),
+            Fault::Slow(time) => bus.set_slow(time),
+            Fault::Deliveries(faults) => bus.set_faults(faults),
+            _ => return false,
+        }
+        true
+    }
+}
+
+/// A hub that is alone.
+struct Embedded;
+
+impl Cluster for Embedded {
+    fn hub(&self, _: &str, conf: HubConf) -> Hub<Line> {
+        Hub::spawn(conf)
+    }
+
+    fn nodes(&self) -> usize {
+        1
+    }
+
+    fn fault(&self, _: Fault) -> bool {
+        false
+    }
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_said_on_one_node_is_heard_on_all() {
-    let bus = Bus::new(1);
-    let [a, b] = nodes(&bus, ["a", "b"]);
-    let mut ann = a.join("ann", "lobby").await;
-    let mut bob = b.join("bob", "lobby").await;
-    ann.publish("lobby", "hello".to_owned()).await;
-    bob.expect("hello").await;
-    ann.expect("hello").await;
-    bob.publish("lobby", "hi".to_owned()).await;
-    bob.expect("hi").await;
-    ann.expect("hi").await;
-    let mut cid = b.connect("cid").await;
-    let joined = cid.join("lobby", Join::new().history(10)).await;
-    assert_eq!(joined.position.offset, 2);
-    cid.expect("hello").await;
-    cid.expect("hi").await;
-    a.settle().await;
-    let seen = a.hub().presence("lobby").await.unwrap().unwrap();
-    assert_eq!(seen.users.len(), 3);
-    drop((ann, bob, cid));
-    a.finish().await;
-    b.finish().await;
+async fn one_node_hears_what_it_says() {
+    assert_eq!(order::one_node_hears_what_it_says(&Loopback::new()).await, Verdict::Holds);
+}
+
+#[tokio::test(start_paused = true)]
+async fn all_nodes_hear_one_order() {
+    assert_eq!(order::all_nodes_hear_one_order(&Loopback::new()).await, Verdict::Holds);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_passes_twice_and_nothing_out_of_order() {
+    assert_eq!(order::nothing_passes_twice_and_nothing_out_of_order(&Loopback::new()).await, Verdict::Holds);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_lost_is_fetched() {
+    assert_eq!(order::what_is_lost_is_fetched(&Loopback::new()).await, Verdict::Holds);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_does_not_fit_into_the_lane_is_fetched() {
+    assert_eq!(order::what_does_not_fit_into_the_lane_is_fetched(&Loopback::new()).await, Verdict::Holds);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_fetched_is_announced_and_nothing_else() {
+    assert_eq!(
+        order::what_cannot_be_fetched_is_announced_and_nothing_else(&Loopback::new()).await,
+        Verdict::Holds
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_newcomer_gets_the_history_of_the_other_nodes() {
+    assert_eq!(order::a_newcomer_gets_the_history_of_the_other_nodes(&Loopback::new()).await, Verdict::Holds);
 }
 
 #[tokio::test(start_paused = true)]
 async fn who_is_cut_off_from_one_node_resumes_on_another() {
-    let bus = Bus::new(1);
-    let [a, b] = nodes(&bus, ["a", "b"]);
-    let mut ann = a.join("ann", "lobby").await;
-    let bob = b.join("bob", "lobby").await;
-    bob.publish("lobby", "one".to_owned()).await;
-    let Event::Message { offset, .. } = ann.next().await else { panic!("a message") };
-    let position = b.hub().history("lobby", 1, None).await.unwrap().0;
-    assert_eq!(position.offset, offset);
-    drop(ann);
-    bob.publish("lobby", "two".to_owned()).await;
-    let mut ann = b.connect("ann").await;
-    assert!(ann.join("lobby", Join::new().since(position)).await.recovered);
-    ann.expect("two").await;
-    drop((ann, bob));
-    a.finish().await;
-    b.finish().await;
+    assert_eq!(
+        order::who_is_cut_off_from_one_node_resumes_on_another(&Loopback::new()).await,
+        Verdict::Holds
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_is_published_once_whatever_node_it_comes_from() {
+    assert_eq!(
+        order::a_retry_is_published_once_whatever_node_it_comes_from(&Loopback::new()).await,
+        Verdict::Holds
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn whom_a_message_is_for_holds_on_all_nodes() {
+    assert_eq!(order::whom_a_message_is_for_holds_on_all_nodes(&Loopback::new()).await, Verdict::Holds);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_user_on_two_nodes_is_one_with_two_devices() {
+    assert_eq!(presence::a_user_on_two_nodes_is_one_with_two_devices(&Loopback::new()).await, Verdict::Holds);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_returns_on_another_node_in_time_is_not_missed() {
+    assert_eq!(
+        presence::who_returns_on_another_node_in_time_is_not_missed(&Loopback::new()).await,
+        Verdict::Holds
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_leaves_one_node_is_gone_from_all_at_once() {
+    assert_eq!(
+        presence::who_leaves_one_node_is_gone_from_all_at_once(&Loopback::new()).await,
+        Verdict::Holds
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_users_of_a_dead_node_are_gone_in_time() {
+    assert_eq!(presence::the_users_of_a_dead_node_are_gone_in_time(&Loopback::new()).await, Verdict::Holds);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_leaves_takes_its_users_along_at_once() {
+    assert_eq!(
+        presence::a_node_that_leaves_takes_its_users_along_at_once(&Loopback::new()).await,
+        Verdict::Holds
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_stood_still_is_back_with_its_users_and_misses_nothing() {
+    assert_eq!(
+        presence::a_node_that_stood_still_is_back_with_its_users_and_misses_nothing(&Loopback::new()).await,
+        Verdict::Holds
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_stays_behind_after_an_outage() {
+    assert_eq!(outage::nobody_stays_behind_after_an_outage(&Loopback::new()).await, Verdict::Holds);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_engine_that_forgot_everything_is_noticed_by_all() {
+    assert_eq!(
+        outage::an_engine_that_forgot_everything_is_noticed_by_all(&Loopback::new()).await,
+        Verdict::Holds
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_engine_that_delivers_nothing_is_found_out() {
+    assert_eq!(outage::an_engine_that_delivers_nothing_is_found_out(&Loopback::new()).await, Verdict::Holds);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_hears_nothing_catches_up() {
+    assert_eq!(outage::a_node_that_hears_nothing_catches_up(&Loopback::new()).await, Verdict::Holds);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_is_not_heard_catches_up() {
+    assert_eq!(outage::a_node_that_is_not_heard_catches_up(&Loopback::new()).await, Verdict::Holds);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_topic_with_history_takes_nothing_without_the_engine() {
+    assert_eq!(
+        outage::a_topic_with_history_takes_nothing_without_the_engine(&Loopback::new()).await,
+        Verdict::Holds
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_topic_without_history_goes_on_alone_and_says_so() {
+    assert_eq!(
+        outage::a_topic_without_history_goes_on_alone_and_says_so(&Loopback::new()).await,
+        Verdict::Holds
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_engine_is_waited_for() {
+    assert_eq!(outage::a_slow_engine_is_waited_for(&Loopback::new()).await, Verdict::Holds);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_storm_while_topics_are_opened_again_loses_nothing() {
+    assert_eq!(
+        outage::a_storm_while_topics_are_opened_again_loses_nothing(&Loopback::new()).await,
+        Verdict::Holds
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_user_is_reached_on_all_nodes() {
+    assert_eq!(control::a_user_is_reached_on_all_nodes(&Loopback::new()).await, Verdict::Holds);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_is_reached_on_whatever_node_it_is() {
+    assert_eq!(control::a_client_is_reached_on_whatever_node_it_is(&Loopback::new()).await, Verdict::Holds);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_survey_says_who_did_not_answer() {
+    assert_eq!(control::a_survey_says_who_did_not_answer(&Loopback::new()).await, Verdict::Holds);
+}
+
+#[tokio::test(start_paused = true)]
+async fn whatever_happens_members_have_everything_or_know_what_they_lost() {
+    assert_eq!(
+        random::whatever_happens_members_have_everything_or_know_what_they_lost(&Loopback::new()).await,
+        Verdict::Holds
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn whatever_happens_by_other_seeds_holds_as_well() {
+    for seed in 2..=24 {
+        let cluster = Loopback(Bus::new(seed));
+        assert_eq!(random::with_seed(&cluster, seed).await, Verdict::Holds, "seed {seed}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hub_that_is_alone_holds_what_one_node_can() {
+    let verdicts = all(|| Embedded).await;
+    let holds: Vec<_> = verdicts.iter().filter(|(_, verdict)| *verdict == Verdict::Holds).collect();
+    assert_eq!(holds, [&("one_node_hears_what_it_says", Verdict::Holds)], "the rest is about several nodes");
+    assert_eq!(verdicts.len(), 29);
 }

@@ -35,6 +35,7 @@
 
 mod engine;
 pub mod loopback;
+pub mod conformance;
 mod parcel;
 mod carried;
 pub(crate) mod node;

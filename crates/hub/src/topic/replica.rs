@@ -146,6 +146,7 @@ impl<M: Message> Topic<M> {
         }
         let was_open = replica.mode == Mode::Open;
         replica.mode = Mode::Local;
+        replica.idle_since = now; // who had it opened is about to join
         replica.early.clear();
         if was_open {
             self.restart(Position { offset: 0, epoch }, Vec::new(), now);
@@ -299,6 +300,10 @@ impl<M: Message> Topic<M> {
             }
         }
         if mode == Some(Mode::Opening) {
+            // Who had it opened is about to join.
+            if let Some(replica) = &mut self.replica {
+                replica.idle_since = now;
+            }
             // Nobody has been here, so its own numbers may be anything.
             (self.next, self.shift, self.epoch) = (offset + 1, 0, position.epoch);
             let restart = Restart { first: offset + 1, shift: 0, epoch: position.epoch, is_renewed: false };

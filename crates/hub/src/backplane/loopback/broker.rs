@@ -66,6 +66,13 @@ impl Broker {
         *self = Self::new(self.epoch);
     }
 
+    /// After a time in which nobody could give a sign of life.
+    pub(super) fn wake(&mut self, now: Instant) {
+        for (_, seen) in self.nodes.values_mut() {
+            *seen = now;
+        }
+    }
+
     pub(super) fn handle(&mut self, from: NodeId, request: Request, now: Instant) -> Reply {
         match request {
             Request::Connect(node) => {

@@ -37,6 +37,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
 use self::broker::{Reply, Request};
+pub(crate) use self::faults::Chance;
 pub use self::faults::{Cut, Faults};
 use self::post::{Order, Post, Setting};
 use super::engine::{Answer, Beat, Capabilities, Engine, Interest, Subscribed};

@@ -96,7 +96,8 @@ impl Post {
     pub(super) async fn run(mut self, mut orders: mpsc::UnboundedReceiver<Order>) {
         loop {
             let letter = self.letters.peek().map(|letter| letter.at);
-            let due = [letter, self.broker.deadline()].into_iter().flatten().min();
+            let due = self.broker.deadline().filter(|_| !self.is_stopped);
+            let due = [letter, due].into_iter().flatten().min();
             tokio::select! {
                 biased;
                 order = orders.recv() => match order {
@@ -161,6 +162,8 @@ impl Post {
                 self.is_stopped = false;
                 if empty {
                     self.broker.forget();
+                } else {
+                    self.broker.wake(now);
                 }
             }
             Setting::Cut(name, cut) => self.line(&name, |line| line.cut = cut),

@@ -119,6 +119,22 @@ test("a gap is told, counted, and followed by a look at who is there", async () 
   assert.deepEqual(messages(log), [11]);
 });
 
+test("a room that is numbered anew is followed from there, and resumed by the new position", async () => {
+  const { hub, room: lobby, socket, log } = await room({ offset: 7 });
+  socket.message(8);
+  socket.says({ type: "reset", topic: "lobby", position: { offset: 0, epoch: "f" } });
+  assert.deepEqual(of(log, "insufficient"), [{ lost: undefined }]);
+  socket.answers("presence", { presence: { version: 1, users: [{ user: "bob", devices: 1 }] } });
+  assert.deepEqual([...lobby.users.keys()], ["bob"]);
+  socket.message(1);
+  socket.message(1);
+  assert.deepEqual(messages(log), [8, 1], "each once, by the new numbers");
+  assert.equal(hub.lost, 0);
+  socket.ends(1006);
+  mock.timers.tick(500);
+  assert.deepEqual((await newest().opens()).asked("join").since, { offset: 1, epoch: "f" });
+});
+
 test("presence is kept: who came, who has another number of devices, who left, each version once", async () => {
   const { room: lobby, socket, log } = await room({ offset: 7 });
   const [ann, bob] = [{ user: "ann", devices: 1 }, { user: "bob", devices: 1 }];
