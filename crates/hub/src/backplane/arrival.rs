@@ -27,6 +27,15 @@ pub(crate) enum Numbered<M> {
 }
 
 impl<M> Numbered<M> {
+    /// How much memory it takes, about.
+    pub(crate) fn weight(&self) -> usize {
+        match self {
+            Self::Message(entry) => entry.weight,
+            Self::Notice(notice) => notice.1.as_ref().map_or(0, |entry| entry.weight),
+            Self::Broken => 0,
+        }
+    }
+
     /// Whether members cannot have it, and have to be told so.
     pub(crate) fn is_broken(&self) -> bool {
         match self {

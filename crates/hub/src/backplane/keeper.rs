@@ -25,7 +25,8 @@ use crate::state::mix;
 pub(crate) struct Keeper<M> {
     uplink: Arc<Uplink<M>>,
     intake: Arc<Intake<M>>,
-    /// Unbounded, because loops do not wait; emptied all the time, connected or not.
+    /// Unbounded, because loops do not wait. While it connects, which has a deadline, a few may pile up per client that comes or
+    /// goes; else it is emptied at once.
     wishes: mpsc::UnboundedReceiver<Wish>,
     /// What is under way; all of it ends within the deadline of a call.
     calls: JoinSet<Done>,
