@@ -128,7 +128,7 @@ export class Room extends Emitter {
     const { type, offset, from, to = offset } = frame;
     if (type === "left") return this.#over(frame);
     if (this.#held) return void this.#held.push(frame);
-    if (type === "reset") return this.#renumber(frame);
+    if (type === "reset") return void (this.#joined(frame, false), this.#look()); // as if it were another room
     if (!this.#isIn || to <= this.#at) return;
     this.#at = to;
     if (type === "message") {
@@ -142,16 +142,6 @@ export class Room extends Emitter {
       this.#look();
     }
     this.#settle();
-  }
-
-  /** The servers number the room anew: what came before is of another count, and may be lost in part. */
-  #renumber({ position: { offset, epoch } }) {
-    if (!this.#isIn) return;
-    this.#epoch = epoch;
-    this.#at = this.#stood = offset;
-    this.#lost(false);
-    this.#settle();
-    this.#look();
   }
 
   /** All that was missed has come, or nothing more comes: the last places may have been for others. */
