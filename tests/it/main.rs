@@ -10,6 +10,7 @@ mod chat;
 mod chat_rooms;
 mod chat_rules;
 mod chat_page;
+mod chat_nodes;
 mod foreign_members;
 mod foreign_clients;
 mod foreign_servers;

@@ -1,6 +1,7 @@
 //! Members of the chat's rooms who speak the hub's protocol, object by object.
 
 use std::collections::VecDeque;
+use std::net::SocketAddr;
 
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
@@ -18,7 +19,12 @@ pub(crate) struct Member {
 impl Member {
     /// Connects, and says nothing yet.
     pub(crate) async fn open(chat: &Program) -> Self {
-        let client = Client::connect_for(chat.addr(), "/ws", "zeroxide.hub.v1").await;
+        Self::open_at(chat.addr()).await
+    }
+
+    /// The same, at a server that is not the program's only one.
+    pub(crate) async fn open_at(addr: SocketAddr) -> Self {
+        let client = Client::connect_for(addr, "/ws", "zeroxide.hub.v1").await;
         Self { client, next_id: 1, kept: VecDeque::new() }
     }
 
@@ -32,6 +38,14 @@ impl Member {
     /// The same, and comes into a room.
     pub(crate) async fn join(chat: &Program, name: &str, room: &str) -> Self {
         let mut member = Self::connect(chat, name).await;
+        member.does(json!({ "type": "join", "topic": room })).await;
+        member
+    }
+
+    /// The same at one of several servers.
+    pub(crate) async fn join_at(addr: SocketAddr, name: &str, room: &str) -> Self {
+        let mut member = Self::open_at(addr).await;
+        member.does(json!({ "type": "connect", "data": { "name": name } })).await;
         member.does(json!({ "type": "join", "topic": room })).await;
         member
     }

@@ -48,10 +48,11 @@ impl From<Frame> for Prepared {
 enum Object<'a> {
     Message {
         #[serde(borrow)]
-        from: Option<From_<'a>>,
+        from: Option<Author<'a>>,
         #[serde(borrow)]
         data: Said<'a>,
     },
+    #[serde(alias = "left")]
     Error {
         message: Cow<'a, str>,
         retry_after_ms: Option<u64>,
@@ -60,15 +61,12 @@ enum Object<'a> {
         from: u64,
         to: u64,
     },
-    Left {
-        message: Cow<'a, str>,
-    },
     #[serde(other)]
     Other,
 }
 
 #[derive(Deserialize)]
-struct From_<'a> {
+struct Author<'a> {
     #[serde(borrow)]
     info: Option<Profile<'a>>,
 }
@@ -88,7 +86,7 @@ impl Object<'_> {
             Self::Error { message, retry_after_ms: Some(wait) } => {
                 format!("* {message}: wait {:.1} s", wait.max(100) as f64 / 1000.0)
             }
-            Self::Error { message, .. } | Self::Left { message } => format!("* {message}"),
+            Self::Error { message, .. } => format!("* {message}"),
             Self::Gap { from, to } => format!("* {} messages are lost", to.saturating_sub(from) + 1),
             Self::Message { .. } | Self::Other => return None,
         })

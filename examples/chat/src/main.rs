@@ -14,7 +14,6 @@ mod stats;
 mod dev;
 mod nodes;
 
-use std::collections::hash_map::RandomState;
 use std::error::Error;
 use std::io;
 use std::path::PathBuf;
@@ -25,7 +24,7 @@ use hub::protocol::{SUBPROTOCOL, Server};
 use rest::Engine;
 use rest::conf::{Format, Mode};
 use rest::extract::State;
-use ws::{Upgrader, WebSocket};
+use ws::WebSocket;
 
 use crate::conf::ChatConf;
 use crate::nodes::Nodes;
@@ -39,6 +38,9 @@ struct Args {
     /// The port to listen on, whatever the config says
     #[arg(long)]
     port: Option<u16>,
+    /// How many servers to start, each on a port of its own, joined as one
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=16))]
+    nodes: u16,
 }
 
 #[tokio::main]
@@ -51,14 +53,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
     };
     conf.rest.port = args.port.unwrap_or(conf.rest.port);
 
-    let nodes = Nodes::default();
-    let hub = Hub::spawn(conf.hub.clone());
-    let server = engine(conf, hub.clone(), nodes.clone()).bind().await?;
-    nodes.listen([&server].into_iter());
-    println!("chat on {}", server.url());
-    server.start().await?;
-    hub.close().await;
-    Ok(())
+    let nodes = Nodes::of(args.nodes);
+    let mut servers = Vec::new();
+    for (hub, conf) in nodes.hubs(conf) {
+        servers.push((engine(conf, hub.clone(), nodes.clone()).bind().await?, hub));
+    }
+    nodes.run(servers).await
 }
 
 /// What the handlers share.
@@ -70,10 +70,10 @@ struct App {
 }
 
 fn engine(conf: ChatConf, hub: Hub<Line>, nodes: Nodes) -> Engine<App> {
-    let rooms = Rooms::new(hub.clone(), conf.chat, RandomState::new());
+    let rooms = Rooms::new(hub.clone(), conf.chat, nodes.secret());
     let chat = Server::with_conf(hub, rooms, conf.protocol);
     let is_dev = conf.rest.mode == Mode::Dev;
-    let upgrader = Upgrader::new(conf.ws).subprotocols([SUBPROTOCOL]);
+    let upgrader = nodes.upgrader(conf.ws).subprotocols([SUBPROTOCOL]);
     let mut engine = Engine::with_state(conf.rest, App { chat, nodes, is_dev });
     engine
         .add_routes(page::routes())
@@ -106,7 +106,7 @@ mod tests {
     async fn everybody_hears_what_one_says() {
         let listener = TcpListener::bind("localhost:0").await.unwrap();
         let url = format!("ws://{}/ws", listener.local_addr().unwrap());
-        let engine = engine(ChatConf::default(), Hub::spawn(HubConf::default()), Nodes::default());
+        let engine = engine(ChatConf::default(), Hub::spawn(HubConf::default()), Nodes::of(1));
         tokio::spawn(engine.serve(listener, std::future::pending()));
 
         let (mut ann, _) = connect_async(&url).await.unwrap();

@@ -1,7 +1,5 @@
 //! Names of people and of rooms: what they may be, and when two are the same.
 
-use std::fmt;
-
 use unicode_normalization::UnicodeNormalization;
 
 /// A name that can be shown to anybody: visible characters, normalised (NFC), single spaces between words.
@@ -29,7 +27,12 @@ impl Name {
 
     /// This name, or where others have it already, with the lowest number behind it that makes it another one.
     pub(crate) fn beside<'a>(&self, others: impl Iterator<Item = &'a str>) -> Self {
-        let others: Vec<_> = others.map(folded).collect();
+        let own = folded(&self.0);
+        // There may be thousands, of which few begin as this one does.
+        let begins = |other: &&str| {
+            other.as_bytes().get(..own.len()).is_some_and(|it| it.eq_ignore_ascii_case(own.as_bytes()))
+        };
+        let others: Vec<_> = others.filter(|other| !other.is_ascii() || begins(other)).map(folded).collect();
         let mut numbered = (2..).map(|number| Self(format!("{} {number}", self.0)));
         let mut name = self.clone();
         while others.contains(&folded(&name.0)) {
@@ -56,12 +59,6 @@ fn is_visible(char: char) -> bool {
             | '\u{34f}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{2800}' | '\u{3164}'
             | '\u{fe00}'..='\u{fe0f}' | '\u{ffa0}' | '\u{e000}'..='\u{f8ff}' | '\u{f0000}'..='\u{10ffff}');
     !is_hidden
-}
-
-impl fmt::Display for Name {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
 }
 
 #[cfg(test)]

@@ -14,41 +14,17 @@ use crate::App;
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; base-uri 'none'; \
                       form-action 'none'; frame-ancestors 'none'; connect-src 'self'";
 
-const JS: &str = "text/javascript";
-const CSS: &str = "text/css";
-
 macro_rules! files {
-    ($($content_type:ident $name:literal)*) => {
-        &[$((concat!("/", $name), $content_type, include_str!(concat!("../page/", $name)))),*]
+    ($($content_type:literal: $($name:literal)*;)*) => {
+        &[$($((concat!("/", $name), $content_type, include_str!(concat!("../page/", $name)))),*),*]
     };
 }
 
 const FILES: &[(&str, &str, &str)] = files! {
-    CSS "base.css"
-    CSS "log.css"
-    CSS "sides.css"
-    JS "chat.js"
-    JS "commands.js"
-    JS "composer.js"
-    JS "demo.js"
-    JS "dom.js"
-    JS "entry.js"
-    JS "log.js"
-    JS "notices.js"
-    JS "people.js"
-    JS "profile.js"
-    JS "rooms.js"
-    JS "sparkline.js"
-    JS "stats.js"
-    JS "status.js"
-    JS "tab.js"
-    JS "typing.js"
-    JS "hub/attempts.js"
-    JS "hub/commands.js"
-    JS "hub/emitter.js"
-    JS "hub/hub.js"
-    JS "hub/options.js"
-    JS "hub/room.js"
+    "text/css": "base.css" "log.css" "sides.css";
+    "text/javascript": "chat.js" "commands.js" "composer.js" "demo.js" "dom.js" "entry.js" "log.js" "notices.js" "people.js"
+        "profile.js" "rooms.js" "sparkline.js" "stats.js" "status.js" "tab.js" "typing.js" "hub/attempts.js"
+        "hub/commands.js" "hub/emitter.js" "hub/hub.js" "hub/options.js" "hub/room.js";
 };
 
 /// The routes of the page and its files. Browsers ask each time whether a file has changed.

@@ -24,8 +24,7 @@ impl Codec<Frame> for Plain {
         let Message::Text(text) = message else {
             return Err(CloseFrame::new(CloseCode::UNSUPPORTED, "this chat takes text only"));
         };
-        let line = text.replace(['\n', '\r', '\t'], " ");
-        let line = line.trim();
+        let line = text.trim().replace(['\n', '\r', '\t'], " ");
         let said = || serde_json::json!({ "type": "publish", "topic": "lobby", "data": { "text": line } });
         Ok((!line.is_empty()).then(|| said().to_string().into()))
     }

@@ -45,7 +45,7 @@ pub(crate) struct Said<'a> {
 /// The rules, as the hub's protocol asks for them.
 pub(crate) struct Rooms {
     hub: Hub<Line>,
-    rules: Rules,
+    pub(crate) rules: Rules,
     /// Makes users of their secrets. All nodes have the same.
     hasher: RandomState,
     guests: AtomicU64,
@@ -63,10 +63,6 @@ struct Given {
 impl Rooms {
     pub(crate) fn new(hub: Hub<Line>, rules: Rules, hasher: RandomState) -> Self {
         Self { hub, rules, hasher, guests: AtomicU64::new(0), given: Mutex::default() }
-    }
-
-    pub(crate) fn rules(&self) -> Rules {
-        self.rules
     }
 
     /// Somebody of whom nothing is known but that it is a plain client.
@@ -117,9 +113,7 @@ impl Authorizer<Line> for Rooms {
             Some(_) => return Err(Refusal::new(ErrorCode::Unauthorized, "a token has 16 to 128 bytes")),
         };
         let profile = hello.data.and_then(|data| serde_json::from_str::<Profile<'_>>(data.get()).ok());
-        let Some(profile) = profile else {
-            return Err(Refusal::rejected("say who you are: {\"name\": …}"));
-        };
+        let profile = profile.ok_or(Refusal::rejected("say who you are: {\"name\": …}"))?;
         let name = Name::parse(&profile.name, self.rules.max_name_chars).ok_or_else(|| self.no_name())?;
         Ok(Identity::user(user).info(json(&Profile { name: name.as_str().into(), plain: false })).into())
     }
@@ -161,16 +155,14 @@ impl Rooms {
     fn check(&self, text: &str) -> Result<(), Refusal> {
         let max = self.rules.max_text_chars;
         // Bytes first: they are counted already.
-        if text.len() > max && text.chars().count() > max {
-            return Err(Refusal::rejected(format!("a message has at most {max} characters")));
+        let is_long = text.len() > max && text.chars().count() > max;
+        let has_controls = || text.chars().any(|char| char.is_control() && !matches!(char, '\n' | '\t'));
+        match () {
+            () if is_long => Err(Refusal::rejected(format!("a message has at most {max} characters"))),
+            () if text.trim().is_empty() => Err(Refusal::rejected("a message is not blank")),
+            () if has_controls() => Err(Refusal::rejected("a message has no control characters")),
+            () => Ok(()),
         }
-        if text.trim().is_empty() {
-            return Err(Refusal::rejected("a message is not blank"));
-        }
-        if text.chars().any(|char| char.is_control() && !matches!(char, '\n' | '\t')) {
-            return Err(Refusal::rejected("a message has no control characters"));
-        }
-        Ok(())
     }
 
     fn no_name(&self) -> Refusal {
