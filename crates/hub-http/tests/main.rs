@@ -8,3 +8,4 @@ mod observe;
 mod protocol;
 mod sessions;
 mod sockets;
+mod transports;

@@ -1,5 +1,8 @@
 //! What a hub counts, as Prometheus reads it.
 
+use std::time::Duration;
+
+use hub::backplane::loopback::Bus;
 use hub::{Hub, HubConf, Join};
 use rest::{Engine, Metrics, RestConf};
 
@@ -80,4 +83,33 @@ async fn a_hub_is_not_kept_alive_by_its_metrics() {
     let next = spawn();
     hub_http::observe(&metrics, "chat", &next);
     assert!(metrics.text().contains("hub_topics"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hub_that_is_one_of_several_tells_how_it_stands_with_the_others() {
+    let (bus, metrics) = (Bus::new(1), Engine::<()>::new(RestConf::default()).metrics());
+    let alone = spawn();
+    let one = Hub::<String>::spawn_on(HubConf::default(), bus.node("one"));
+    let two = Hub::<String>::spawn_on(HubConf::default(), bus.node("two"));
+    hub_http::observe(&metrics, "alone", &alone);
+    hub_http::observe(&metrics, "one", &one);
+    let mut client = one.connect(hub::Identity::default()).await.unwrap();
+    client.join("lobby", Join::new()).await.unwrap();
+    two.publish("lobby", "hello".to_owned()).await.unwrap();
+    client.next_event().await.unwrap();
+    tokio::time::sleep(Duration::from_secs(20)).await; // some probes
+
+    for line in [
+        r#"hub_backplane_up{hub="one"} 1"#,
+        r#"hub_backplane_reconnects_total{hub="one"} 0"#,
+        r#"hub_backplane_dropped_total{hub="one",cause="overflowed"} 0"#,
+        r#"hub_backplane_repeated_total{hub="one"} 0"#,
+        r#"hub_backplane_repaired_total{hub="one"} 0"#,
+        r#"hub_backplane_gaps_total{hub="one"} 0"#,
+        r#"hub_backplane_resets_total{hub="one"} 0"#,
+    ] {
+        has(&metrics, line);
+    }
+    assert!(metrics.text().contains(r#"hub_backplane_lag_seconds{hub="one"} 0."#), "{}", metrics.text());
+    assert!(!metrics.text().contains(r#"hub_backplane_up{hub="alone"}"#));
 }

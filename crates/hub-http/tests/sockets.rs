@@ -4,22 +4,23 @@ use std::num::NonZeroUsize;
 
 use hub::protocol::{Anyone, Draft, Publication, Server};
 use hub::{HubConf, Identity, Join, TopicConf, TopicName};
-use hub_http::SessionsConf;
+use hub_http::{Sessions, SessionsConf};
 use rest::{Request, test};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::task::yield_now;
 
-use crate::support::{Message, chat, engine};
+use crate::support::{Message, chat, engine, engine_of};
 
 /// A connection that has asked for events, and what has come of them.
-struct Stream {
+pub(crate) struct Stream {
     socket: TcpStream,
-    text: String,
+    pub(crate) text: String,
 }
 
 impl Stream {
-    async fn open(server: &test::Server) -> Self {
+    pub(crate) async fn open(server: &test::Server) -> Self {
         let mut socket = TcpStream::connect(server.addr()).await.expect("it can be done");
         socket
             .write_all(b"GET /events HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
@@ -29,7 +30,7 @@ impl Stream {
     }
 
     /// Reads until this has come.
-    async fn wait_for(&mut self, part: &str) {
+    pub(crate) async fn wait_for(&mut self, part: &str) {
         while !self.text.contains(part) {
             assert!(self.read().await > 0, "{part} did not come: {}", self.text);
         }
@@ -43,7 +44,7 @@ impl Stream {
     }
 
     /// Says this in the session that the first event tells.
-    async fn say(&mut self, server: &test::Server, commands: &str) {
+    pub(crate) async fn say(&mut self, server: &test::Server, commands: &str) {
         self.wait_for("\n\n").await;
         let (_, hello) = self.text.split_once("event: session\ndata: ").expect("the first event");
         let hello: Value = serde_json::from_str(hello.lines().next().expect("a line")).expect("an object");
@@ -117,4 +118,20 @@ async fn a_browser_that_reads_nothing_is_given_up_while_others_hear_everything()
         "it learns why, as it reads on"
     );
     server.stop().await;
+}
+
+#[tokio::test]
+async fn a_session_is_a_stream_of_http_2_too() {
+    let sessions = Sessions::new(SessionsConf::default());
+    let server = test::Server::start(engine_of(chat(TopicConf::default()), sessions.clone())).await;
+    let mut client = server.connect_http2().await;
+    let asked = tokio::spawn(async move { client.get("/events").await });
+    while sessions.is_empty() {
+        yield_now().await;
+    }
+    server.stop().await;
+    let text = asked.await.unwrap().text();
+    assert!(text.starts_with("event: session\ndata: {"), "{text}");
+    assert!(text.contains(r#"data: {"type":"end","code":"draining""#), "{text}");
+    assert!(sessions.is_empty());
 }

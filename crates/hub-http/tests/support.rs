@@ -25,7 +25,13 @@ pub(crate) fn engine<A: Authorizer<Message>>(
     server: Server<Message, A>,
     conf: SessionsConf,
 ) -> Engine<Server<Message, A>> {
-    let sessions = Sessions::new(conf);
+    engine_of(server, Sessions::new(conf))
+}
+
+pub(crate) fn engine_of<A: Authorizer<Message>>(
+    server: Server<Message, A>,
+    sessions: Sessions,
+) -> Engine<Server<Message, A>> {
     let commands = sessions.commands("/commands");
     let events = async move |State(server): State<Server<Message, A>>, listener: Listener| {
         sessions.open(server.opening(None), listener)

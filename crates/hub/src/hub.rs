@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::backplane::Status;
 use crate::backplane::node::LOCAL;
 use crate::backplane::uplink::Uplink;
 use crate::backplane::words::Ask;
@@ -274,6 +275,10 @@ impl<M: Message> Hub<M> {
             stats.add(&link.counters, link.commands.max_capacity() - link.commands.capacity());
         }
         stats.drain_remaining = self.shared.drain_remaining.load(Ordering::Relaxed);
+        stats.backplane = self.shared.uplink.as_ref().map(|uplink| {
+            let is_up = *uplink.status.borrow() == Status::Up;
+            uplink.counters.read(is_up)
+        });
         stats
     }
 

@@ -108,6 +108,8 @@ pub use post::Post;
 pub use presence::{PresenceChange, Present, Snapshot};
 pub use publisher::Publisher;
 pub use receipt::{Epoch, Position, Receipt};
-pub use stats::{Dropped, Endings, Evictions, Histogram, Leaves, LoopStats, Recoveries, Stats};
+pub use stats::{
+    BackplaneStats, Dropped, Endings, Evictions, Histogram, Leaves, LoopStats, Recoveries, Stats,
+};
 pub use users::Whom;
 pub use weak::WeakHub;

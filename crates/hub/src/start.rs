@@ -82,6 +82,7 @@ impl<M: Message> Hub<M> {
             codec: Codec::new(),
             lanes: Lanes { hasher: loops.hasher.clone(), lanes: lanes.collect() },
             status: watch::Sender::new(Status::Connecting),
+            counters: Default::default(),
             peers: Mutex::default(),
             questions: Default::default(),
             missing: Missing::default(),

@@ -2,10 +2,13 @@
 
 mod counter;
 mod histogram;
+mod link;
 
 use serde::Serialize;
 
 pub use self::histogram::Histogram;
+pub use self::link::BackplaneStats;
+pub(crate) use self::link::LinkCounters;
 
 use self::counter::{Counted, Counter, causes};
 use crate::error::{Cause, Evicted};
@@ -42,6 +45,8 @@ macro_rules! counters {
             $($(#[$of_task])+ pub $by_task: $task_type,)+
             /// How many clients a [drain](crate::Hub::drain) that goes on has still to end.
             pub drain_remaining: u64,
+            /// How it stands with the others of its cluster; `None` for a hub that is alone.
+            pub backplane: Option<BackplaneStats>,
             /// The loops, one by one.
             pub loops: Vec<LoopStats>,
         }

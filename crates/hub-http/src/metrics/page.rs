@@ -57,7 +57,29 @@ pub(super) fn write(hubs: &[(&str, Stats)], encoder: &mut DescriptorEncoder<'_>)
     })?;
     page.loops("hub_loop_busy_seconds", "Time spent telling members", MetricType::Counter, |it, out| {
         out.encode_counter::<NoLabelSet, _, f64>(&(it.busy_nanos as f64 * NANOS), None)
-    })
+    })?;
+
+    let clustered: Vec<_> = hubs.iter().filter(|(_, stats)| stats.backplane.is_some()).cloned().collect();
+    backplane(&clustered, page.encoder)
+}
+
+/// Those of hubs that are one of several.
+fn backplane(hubs: &[(&str, Stats)], encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+    if hubs.is_empty() {
+        return Ok(());
+    }
+    let mut page = Page { hubs, encoder };
+    let link = |it: &Stats| it.backplane.unwrap_or_default();
+    page.gauge("hub_backplane_up", "Whether the cluster is reached", |it| link(it).up.into())?;
+    page.seconds("hub_backplane_lag_seconds", "Time of the last probe", |it| link(it).lag_nanos)?;
+    page.counter("hub_backplane_reconnects", "Connections made anew", |it| link(it).reconnects)?;
+    page.counters("hub_backplane_dropped", "What did not pass, by why", "cause", |it| {
+        vec![("overflowed", it.overflowed), ("undecodable", it.undecodable), ("unpublished", it.unpublished)]
+    })?;
+    page.counter("hub_backplane_repeated", "What was delivered twice", |it| it.repeated)?;
+    page.counter("hub_backplane_repaired", "What was missing, and fetched", |it| it.repaired)?;
+    page.counter("hub_backplane_gaps", "What was missing, and gone", |it| it.gaps)?;
+    page.counter("hub_backplane_resets", "Topics numbered anew", |it| it.resets)
 }
 
 /// A page that is written: each metric once, with a line for each hub.
@@ -75,6 +97,14 @@ impl Page<'_, '_, '_> {
         for (hub, stats) in self.hubs {
             let value = i64::try_from(value(stats)).unwrap_or(i64::MAX);
             metric.encode_family(&[("hub", *hub)])?.encode_gauge(&value)?;
+        }
+        Ok(())
+    }
+
+    fn seconds(&mut self, name: &str, help: &str, nanos: impl Fn(&Stats) -> u64) -> fmt::Result {
+        let mut metric = self.encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+        for (hub, stats) in self.hubs {
+            metric.encode_family(&[("hub", *hub)])?.encode_gauge(&(nanos(stats) as f64 * NANOS))?;
         }
         Ok(())
     }

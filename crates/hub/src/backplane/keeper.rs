@@ -92,6 +92,7 @@ impl<M: Message> Keeper<M> {
         loop {
             if self.connect().await.is_ok() {
                 attempts = 0;
+                self.uplink.counters.connections.add(1);
                 self.uplink.status.send_replace(Status::Up);
                 match self.serve().await {
                     Loss::Gone => self.down(),
@@ -172,7 +173,7 @@ impl<M: Message> Keeper<M> {
                     Wish::Lost(session) if session == self.intake.session.load(Ordering::Acquire) => {
                         return Loss::Gone;
                     }
-                    Wish::Echo(number) if number == self.probes => self.probe = None,
+                    Wish::Echo(number) if number == self.probes => self.came_back(),
                     wish => self.grant(wish),
                 },
                 () = self.uplink.missing.changed() => self.missing.extend(self.uplink.missing.take()),
@@ -263,6 +264,14 @@ impl<M: Message> Keeper<M> {
         let (uplink, probed) = (self.uplink.clone(), self.uplink.engine.probe(self.probes));
         // What counts is that it comes back.
         self.spawn(async move { uplink.call(probed).await.unwrap_or_default() });
+    }
+
+    /// The probe has come back.
+    fn came_back(&mut self) {
+        let Some(until) = self.probe.take() else { return };
+        let took = (Instant::now() + self.uplink.conf.backplane.probe / 2).saturating_duration_since(until);
+        let nanos = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
+        self.uplink.counters.lag_nanos.set(nanos);
     }
 
     /// Fetches what is missing, once at a time.

@@ -23,6 +23,7 @@ use crate::log::Entry;
 use crate::message::Message;
 use crate::name::TopicName;
 use crate::receipt::Receipt;
+use crate::stats::LinkCounters;
 use crate::topic::Standing;
 
 /// A hub's end of its engine, shared by its callers and by the tasks that keep it.
@@ -32,6 +33,7 @@ pub(crate) struct Uplink<M> {
     pub(crate) codec: Codec<M>,
     pub(crate) lanes: Lanes<M>,
     pub(crate) status: watch::Sender<Status>,
+    pub(crate) counters: LinkCounters,
     /// The other nodes, as of the last sign of life.
     pub(crate) peers: Mutex<Vec<Peer>>,
     pub(crate) questions: Questions,
