@@ -44,7 +44,7 @@ async fn every_script_and_style_of_the_page_is_served_as_it_is() {
     }
 }
 
-/// The files that a browser loads: those of tests and of packages are not among them.
+/// The files that a browser loads: those of tests, of packages and of pages are not among them.
 fn scripts_and_styles(folder: &Path) -> Vec<PathBuf> {
     let entries =
         fs::read_dir(folder).expect("the folder is there").map(|entry| entry.expect("it can be read").path());
@@ -54,7 +54,7 @@ fn scripts_and_styles(folder: &Path) -> Vec<PathBuf> {
         let is_wanted = (name.ends_with(".js") || name.ends_with(".css")) && !name.contains("test");
         if path.is_dir() && name != "test" && name != "node_modules" {
             found.extend(scripts_and_styles(&path));
-        } else if is_wanted && name != "types.js" {
+        } else if is_wanted && !["types.js", "example.js"].contains(&name) {
             found.push(path);
         }
     }

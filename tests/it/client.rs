@@ -30,6 +30,16 @@ impl Client {
         Self::handshake(stream, path, Some(subprotocol)).await
     }
 
+    /// Connects one that says one thing more in its handshake.
+    pub(crate) async fn connect_with(addr: SocketAddr, path: &str, header: (&'static str, &str)) -> Self {
+        let stream = within("the connection", TcpStream::connect(addr)).await.expect("somebody listens");
+        let mut request = format!("ws://{addr}{path}").into_client_request().expect("a URL");
+        request.headers_mut().insert(header.0, header.1.parse().expect("a header"));
+        let (socket, _) =
+            within("the 101", client_async(request, stream)).await.expect("the handshake succeeds");
+        Self { socket }
+    }
+
     /// Connects one for whom the system keeps few bytes, so that not reading is soon felt.
     pub(crate) async fn connect_narrow(addr: SocketAddr, path: &str) -> Self {
         let socket = TcpSocket::new_v4().expect("there are sockets left");

@@ -3,7 +3,8 @@
 //!
 //! `arrows.rs` says who may know whom, `files.rs` what every file must hold to, `pages.rs` what the pages claim,
 //! `claims.rs` that what the pages claim is shown by tests, `configuration.rs` what can be configured (by `fields.rs`), `deploy.rs` what the examples of
-//! `docs/deploy` fit, and `manifests.rs` what the manifests have in common; `repository.rs` reads
+//! `docs/deploy` fit, `blocks.rs` that the code which the pages show is there, `tutorial.rs` that the tutorial shows all of its steps,
+//! `examples.rs` that each example says what it is, and `manifests.rs` what the manifests have in common; `repository.rs` reads
 //! what all of them look at.
 
 mod arrows;
@@ -13,6 +14,9 @@ mod claims;
 mod configuration;
 mod deploy;
 mod fields;
+mod blocks;
+mod tutorial;
+mod examples;
 mod manifests;
 
 mod repository;

@@ -1,7 +1,7 @@
 //! Zeroxide from outside: the examples as programs, over real sockets, with clients that others wrote.
 //!
 //! `house.rs` keeps `docs/ARCHITECTURE.md` true. Then one module per thing that must work, each test a sentence. The
-//! others are what they stand on: `program.rs` runs an example, `echo.rs` is a server in the test itself, `client.rs`, `member.rs` (in the hub's protocol) and `foreign.rs` talk to them, `raw.rs` does
+//! others are what they stand on: `program.rs` runs an example, `page.rs` reads a page's code, `echo.rs` is a server in the test itself, `client.rs`, `member.rs` (in the hub's protocol) and `foreign.rs` talk to them, `raw.rs` does
 //! so byte by byte, `folder.rs` holds files, and `deadline.rs` bounds every wait.
 
 mod house;
@@ -20,6 +20,8 @@ mod stop;
 mod start;
 mod panic;
 mod examples;
+mod tutorial;
+mod template;
 
 mod program;
 mod echo;
@@ -28,4 +30,5 @@ mod member;
 mod foreign;
 mod raw;
 mod folder;
+mod page;
 mod deadline;

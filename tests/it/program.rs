@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::env;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 #[cfg(unix)]
 use std::process::ExitStatus;
 use std::process::{Output, Stdio};
@@ -45,8 +45,16 @@ impl Program {
 
     /// Starts a program on a free port, and waits until it says where it listens.
     pub(crate) async fn start(command: &mut Command) -> Self {
+        Self::announced(command.args(["--port", "0"])).await
+    }
+
+    /// Starts a step of the tutorial on free ports.
+    pub(crate) async fn step(command: &mut Command) -> Self {
+        Self::announced(command.env("ZEROXIDE__PORT", "0").env("ZEROXIDE__DEVSERVER__PORT", "0")).await
+    }
+
+    async fn announced(command: &mut Command) -> Self {
         let mut child = command
-            .args(["--port", "0"])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -159,24 +167,40 @@ fn gathered(stream: impl AsyncRead + Send + Unpin + 'static) -> watch::Receiver<
     log
 }
 
+/// The cargo that runs the tests, in a folder, without what it tells them of their own package: `ring`'s build script would take
+/// that for a change, so that much would be built again, and once more by the next plain `cargo build`.
+pub(crate) fn cargo(folder: impl AsRef<Path>) -> std::process::Command {
+    let mut command = std::process::Command::new(env!("CARGO"));
+    command.current_dir(folder);
+    let ours = |name: &str| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
+    for (name, _) in env::vars_os().filter(|(name, _)| name.to_str().is_some_and(ours)) {
+        command.env_remove(name);
+    }
+    command
+}
+
+/// What is run here.
+const PACKAGES: [&str; 12] = [
+    "chat",
+    "hello",
+    "json-api",
+    "ws-echo",
+    "ws-client",
+    "tutorial-1-hello",
+    "tutorial-2-echo",
+    "tutorial-3-hub",
+    "tutorial-4-rooms",
+    "tutorial-5-history",
+    "tutorial-6-limits",
+    "tutorial-7-production",
+];
+
 /// Built once for all tests.
 static EXAMPLES: LazyLock<HashMap<String, PathBuf>> = LazyLock::new(|| {
-    let build = std::process::Command::new(env!("CARGO"))
-        .args([
-            "build",
-            "--package",
-            "chat",
-            "--package",
-            "hello",
-            "--package",
-            "json-api",
-            "--package",
-            "ws-echo",
-            "--package",
-            "ws-client",
-        ])
+    let build = cargo(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+        .arg("build")
+        .args(PACKAGES.iter().flat_map(|package| ["--package", package]))
         .args(["--message-format", "json-render-diagnostics"])
-        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
         .stderr(Stdio::inherit())
         .output()
         .expect("cargo can be run");

@@ -47,7 +47,7 @@ use crate::{IntoResponse, RawJson, Request, RestConf, StatusCode};
 /// assert_eq!(engine.routes().collect::<Vec<_>>(), [(&rest::Method::GET, "/hello")]);
 /// ```
 pub struct Engine<S = ()> {
-    conf: RestConf,
+    pub(crate) conf: RestConf,
     state: S,
     routes: Vec<Featured<S>>,
     layers: Vec<RouteLayer>,

@@ -58,12 +58,13 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts an engine. Its configured host and port do not count, all else does.
+    /// Starts an engine. Its configured host and port do not count, nor does the port of its development server; all else does.
     ///
     /// # Panics
     ///
     /// There is no free port.
-    pub async fn start<S: Clone + Send + Sync + 'static>(engine: Engine<S>) -> Self {
+    pub async fn start<S: Clone + Send + Sync + 'static>(mut engine: Engine<S>) -> Self {
+        engine.conf.dev_server.port = 0;
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let addr = listener.local_addr().expect("it listens");
         let (shutdown, asked) = oneshot::channel();
@@ -278,5 +279,28 @@ impl fmt::Debug for Server {
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client").field("addr", &self.addr).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::conf::DevServerConf;
+    use crate::{RestConf, Route};
+
+    #[tokio::test]
+    async fn servers_with_the_same_config_stand_side_by_side() {
+        let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = taken.local_addr().unwrap().port();
+        let dev_server = DevServerConf { enabled: true, port, ..DevServerConf::default() };
+        let start = || {
+            let mut engine =
+                Engine::new(RestConf { port, dev_server: dev_server.clone(), ..RestConf::default() });
+            engine.add_route(Route::get("/hello", async || "Hello!"));
+            Server::start(engine)
+        };
+        for server in [start().await, start().await] {
+            assert_eq!(server.connect().await.get("/hello").await.text(), "Hello!");
+        }
     }
 }

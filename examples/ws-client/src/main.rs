@@ -1,7 +1,7 @@
 //! A WebSocket client for the terminal: each line that is typed is sent, each message that comes is printed.
 //!
-//! Run it with `cargo run -p ws-client -- ws://localhost:8888/echo`, while `cargo run -p ws-echo` runs beside it. The end of
-//! the input, and Ctrl-C, say good-bye.
+//! Run it with `cargo run -p ws-client -- ws://localhost:8888/echo`, while `cargo run -p ws-echo` runs beside it, then type a
+//! line. The end of the input, and Ctrl-C, say good-bye.
 
 use std::error::Error;
 use std::io::{self, Write};

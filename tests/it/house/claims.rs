@@ -60,7 +60,7 @@ fn claims_are_the_rows_of_tables_that_show_by_something() {
 }
 
 /// The names of the functions behind an attribute that makes them tests.
-fn tests_of(source: &str) -> Vec<String> {
+pub(super) fn tests_of(source: &str) -> Vec<String> {
     let mut names = Vec::new();
     let mut is_test = false;
     for line in source.lines().map(str::trim) {

@@ -49,7 +49,7 @@ fn manifests() -> impl Iterator<Item = &'static str> {
 }
 
 /// The lines of a table without comments and blank lines.
-fn section<'m>(manifest: &'m str, name: &str) -> Vec<&'m str> {
+pub(super) fn section<'m>(manifest: &'m str, name: &str) -> Vec<&'m str> {
     let header = format!("[{name}]");
     let lines = manifest.lines().map(|line| line.split('#').next().unwrap_or("").trim());
     let inside = lines.skip_while(|line| *line != header).skip(1).take_while(|line| !line.starts_with('['));

@@ -65,6 +65,11 @@ pub(super) fn package(name: &str) -> &'static Value {
     packages().iter().find(|package| package["name"] == name).unwrap_or_else(|| panic!("there is no {name}"))
 }
 
+/// The names of all packages of the workspace.
+pub(super) fn package_names() -> impl Iterator<Item = &'static str> {
+    packages().iter().filter_map(|package| package["name"].as_str())
+}
+
 /// What a cargo command printed.
 pub(super) fn cargo(arguments: &[&str]) -> String {
     let run = Command::new(env!("CARGO")).args(arguments).current_dir(root()).output();

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
 use super::code::ErrorCode;
@@ -84,6 +85,35 @@ pub struct Hello<'a> {
     pub data: Option<&'a RawValue>,
 }
 
+impl Hello<'_> {
+    /// Reads [`data`](Self::data) as a type of the application's.
+    ///
+    /// ```
+    /// use hub::protocol::{Admission, Authorizer, Hello, Refusal, Spoken};
+    /// use hub::{Identity, UserId};
+    ///
+    /// struct Names;
+    ///
+    /// impl<M: Spoken> Authorizer<M> for Names {
+    ///     /// Everybody says their name, and is believed.
+    ///     async fn connect(&self, hello: Hello<'_>) -> Result<Admission, Refusal> {
+    ///         let name: String = hello.parse()?;
+    ///         let user = UserId::new(&name).map_err(|error| Refusal::rejected(error.to_string()))?;
+    ///         Ok(Identity::user(user).into())
+    ///     }
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// `bad_request` if there is no data, or none that is a `T`.
+    pub fn parse<T: DeserializeOwned>(&self) -> Result<T, Refusal> {
+        let data = self.data.ok_or(Refusal::new(ErrorCode::BadRequest, "data is missing"))?;
+        serde_json::from_str(data.get())
+            .map_err(|error| Refusal::new(ErrorCode::BadRequest, format!("data: {error}")))
+    }
+}
+
 /// Who a client is, and for how long that holds.
 #[derive(Clone, Debug)]
 pub struct Admission {
@@ -122,5 +152,20 @@ impl Permit {
     #[must_use]
     pub fn info(self, info: impl Into<Arc<str>>) -> Self {
         Self { info: Some(info.into()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_client_says_of_itself_is_read_or_refused_with_the_reason() {
+        let [seven, many] = ["7", "700"].map(|json| serde_json::from_str(json).unwrap());
+        let read = |data| Hello { known: None, token: None, data }.parse::<u8>().map_err(|e| e.to_string());
+        assert_eq!(read(Some(seven)), Ok(7));
+        let expected = "bad_request: data: invalid value: integer `700`, expected u8 at line 1 column 3";
+        assert_eq!(read(Some(many)), Err(expected.to_owned()));
+        assert_eq!(read(None), Err("bad_request: data is missing".to_owned()));
     }
 }
