@@ -65,7 +65,11 @@ pub(crate) enum Command<M> {
     /// The topic goes on without the engine.
     GoLocal(TopicName),
     /// What there is of these topics, or of all of a cluster's.
-    Standings(Option<Vec<TopicName>>, Reply<Vec<(TopicName, Standing)>>),
+    Standings {
+        topics: Option<Vec<TopicName>>,
+        with_attendees: bool,
+        reply: Reply<Vec<(TopicName, Standing)>>,
+    },
     /// All clients whose home this is.
     Clients(Reply<Vec<Arc<Inbox<M>>>>),
 }

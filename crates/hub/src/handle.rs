@@ -62,7 +62,7 @@ impl<M: Message> Handle<M> {
     /// # Errors
     ///
     /// Fails if this is not a name for a topic, if the client is in it already or in as many as it may be, if it has been
-    /// ended, and if the hub is closed.
+    /// ended, and if the hub is closed; of several hubs also with [`Error::Unavailable`], where nobody of this one is.
     pub async fn join<T>(&self, topic: T, join: Join) -> Result<(Joined, Seat<M>), Error>
     where
         T: TryInto<TopicName>,
@@ -117,7 +117,8 @@ impl<M: Message> Handle<M> {
     ///
     /// # Errors
     ///
-    /// Fails if the hub is closed, if this is not a name for a topic, or if the message is too heavy.
+    /// Fails if the hub is closed, if this is not a name for a topic, or if the message is too heavy; of several hubs also with
+    /// [`Error::Unavailable`] and [`Error::Overloaded`].
     pub async fn publish<T>(&self, topic: T, post: impl Into<Post<M>>) -> Result<Receipt, Error>
     where
         T: TryInto<TopicName>,

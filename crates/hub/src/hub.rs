@@ -156,7 +156,8 @@ impl<M: Message> Hub<M> {
     ///
     /// # Errors
     ///
-    /// Fails if the hub is closed, if this is not a name for a topic, or if the message is too heavy.
+    /// Fails if the hub is closed, if this is not a name for a topic, or if the message is too heavy; of several hubs also with
+    /// [`Error::Unavailable`] and [`Error::Overloaded`].
     pub async fn publish<T>(&self, topic: T, post: impl Into<Post<M>>) -> Result<Receipt, Error>
     where
         T: TryInto<TopicName>,
@@ -192,7 +193,7 @@ impl<M: Message> Hub<M> {
     ///
     /// # Errors
     ///
-    /// Fails if the hub is closed.
+    /// Fails if the hub is closed; of several hubs also with [`Error::Unanswered`], when it is done on those that answered.
     pub async fn send(&self, whom: impl Into<Whom>, message: M) -> Result<usize, Error> {
         let whom = whom.into();
         let (home, uplink) = (self.shared.home_of(&whom), self.shared.uplink.as_ref());
@@ -205,7 +206,7 @@ impl<M: Message> Hub<M> {
     ///
     /// # Errors
     ///
-    /// Fails if the hub is closed.
+    /// Fails if the hub is closed; of several hubs also with [`Error::Unanswered`], when it is done on those that answered.
     pub async fn kick(&self, whom: impl Into<Whom>) -> Result<usize, Error> {
         let whom = whom.into();
         let home = self.shared.home_of(&whom);
@@ -217,7 +218,7 @@ impl<M: Message> Hub<M> {
     ///
     /// # Errors
     ///
-    /// Fails if the hub is closed, or this is not a name for a topic.
+    /// Fails if the hub is closed, or this is not a name for a topic; of several hubs also with [`Error::Unanswered`].
     pub async fn unsubscribe<T>(&self, whom: impl Into<Whom>, topic: T) -> Result<usize, Error>
     where
         T: TryInto<TopicName>,

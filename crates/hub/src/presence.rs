@@ -189,6 +189,11 @@ impl Presence {
         self.users.is_empty()
     }
 
+    /// That of the last change.
+    pub(crate) fn version(&self) -> u64 {
+        self.version
+    }
+
     pub(crate) fn snapshot(&self) -> Snapshot {
         let present = |(user, found): (&UserId, &User)| {
             let (devices, info) = found.state()?;

@@ -184,9 +184,12 @@ impl<M: Message> State<M> {
                 self.go_local(&topic, now);
                 self.settle(&topic, now);
             }
-            Command::Standings(names, reply) => {
-                let names = names.unwrap_or_else(|| self.topics.keys().cloned().collect());
-                let standing = |name: TopicName| Some((name.clone(), self.topics.get(&name)?.standing()?));
+            Command::Standings { topics, with_attendees, reply } => {
+                let names = topics.unwrap_or_else(|| self.topics.keys().cloned().collect());
+                let standing = |name: TopicName| {
+                    let standing = self.topics.get(&name)?.standing(with_attendees)?;
+                    Some((name, standing))
+                };
                 let _ = reply.send(Ok(names.into_iter().filter_map(standing).collect()));
             }
             Command::Clients(reply) => {
@@ -281,7 +284,7 @@ impl<M: Message> State<M> {
             let conf = self.conf.of(name).clone();
             let mut topic = Topic::new(name.clone(), conf, Epoch(self.epoch), self.counters.clone());
             if self.wishes.is_some() {
-                topic = topic.follow(&self.conf.backplane, Instant::now());
+                topic = topic.follow(&self.conf.backplane);
             }
             self.topics.insert(name.clone(), topic);
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::SinkExt;
-use hub::backplane::loopback::{Bus, Faults};
+use hub::backplane::loopback::{Bus, Cut, Faults};
 use hub::backplane::{Carried, Status};
 use hub::test::TestHub;
 use hub::{Error, Event, HistoryConf, Hub, HubConf, Join, Message, Outage, PresenceConf, TopicConf};
@@ -181,6 +181,30 @@ async fn who_joins_before_the_first_connection_waits_for_it_and_not_for_ever() {
     bus.set_slow(Duration::from_millis(500));
     let [b] = hubs::<String, 1>(&bus, &conf(), ["b"]);
     let bob = b.join("bob", "lobby").await; // waits until it is up
+    drop((ann, bob));
+    a.finish().await;
+    b.finish().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_joins_while_the_engine_does_not_answer_is_among_those_of_its_node() {
+    let bus = Bus::new(1);
+    let topic =
+        TopicConf { presence: PresenceConf::default(), history: HistoryConf::default(), ..conf().topic };
+    let [a, b] = hubs::<String, 2>(&bus, &HubConf { topic, ..conf() }, ["a", "b"]);
+    let mut bob = b.join("bob", "lobby").await;
+    let mut ann = a.connect("ann").await;
+    bus.cut("a", Cut::Both);
+    ann.join("lobby", Join::new()).await;
+    let mut status = a.hub().status().unwrap();
+    status.wait_for(|status| matches!(status, Status::Down(_))).await.unwrap(); // until then it may have been published
+    ann.publish("lobby", "alone".to_owned()).await;
+    ann.expect("alone".to_owned()).await;
+    bus.heal("a");
+    assert!(matches!(ann.next().await, Event::Reset { .. }));
+    bob.publish("lobby", "together".to_owned()).await;
+    ann.expect("together".to_owned()).await;
+    bob.expect("together".to_owned()).await;
     drop((ann, bob));
     a.finish().await;
     b.finish().await;

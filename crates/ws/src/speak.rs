@@ -231,7 +231,8 @@ impl<M: Spoken, C: Codec<M::Frame>> Outlet<M> for Mouth<C> {
         let encoded = (first..)
             .zip(messages)
             .filter_map(|(offset, message)| codec.encode(&message.publication().frame(Some(offset))));
-        if outbox.try_write(encoded) { messages.len() } else { 0 }
+        let frames = encoded.map(|message| outbox.frame(&message));
+        if outbox.try_write(frames) { messages.len() } else { 0 }
     }
 }
 

@@ -1,14 +1,12 @@
 //! The crate as its users and their clients see it: requests, frames, times.
 
 mod support;
-mod record;
 mod tenure;
 mod handshake;
 mod http2;
 mod origin;
 mod messages;
 mod sending;
-mod turns;
 mod violations;
 mod attacks;
 mod corpus;
@@ -16,7 +14,6 @@ mod gate;
 mod deflate;
 mod closing;
 mod caps;
-mod metrics;
 mod deadlines;
 mod session;
 mod stopping;

@@ -59,6 +59,13 @@ fn claims_are_the_rows_of_tables_that_show_by_something() {
     assert!(claims(&read(ATTACKS)).len() > 40);
 }
 
+#[test]
+fn no_time_between_nodes_is_the_wall_clocks() {
+    for (file, code) in code_below("crates/hub/src/backplane/") {
+        assert!(!code.contains("SystemTime"), "{file} reads the wall clock");
+    }
+}
+
 /// The names of the functions behind an attribute that makes them tests.
 pub(super) fn tests_of(source: &str) -> Vec<String> {
     let mut names = Vec::new();

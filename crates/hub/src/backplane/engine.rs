@@ -119,6 +119,8 @@ pub struct Interest {
     pub notices: bool,
     /// How far the node has all there was, if it has something.
     pub after: Option<Position>,
+    /// Which version of presence the node has, of the epoch of `after`. An answer with the same one need not have it.
+    pub seen: Option<u64>,
     /// If it is there: all of this node's clients who are present. Others that the engine has of this node are not.
     pub attendees: Option<Vec<Attendee>>,
 }
@@ -133,7 +135,7 @@ pub struct Subscribed {
     pub is_complete: bool,
     /// Without a gap, up to `position`.
     pub items: Vec<Item>,
-    /// Who is present; `None` if the topic does not keep it.
+    /// Who is present; `None` if the topic does not keep it, or if the node has seen this version of it.
     pub presence: Option<Snapshot>,
 }
 

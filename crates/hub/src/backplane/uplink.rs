@@ -108,21 +108,29 @@ impl<M: Message> Uplink<M> {
             return Ok(());
         }
         let opened = match self.reach(topic).await {
-            Ok(true) => self.subscribe(vec![self.interest(topic, None)]).await.map_err(Error::from),
-            Ok(false) => return lane.send(Command::GoLocal(topic.clone())).await,
-            Err(error) => Err(error),
+            Ok(true) => self.subscribe(vec![self.interest(topic)]).await,
+            Ok(false) | Err(Error::Unavailable) => Err(EngineError::Unavailable),
+            Err(error) => return Err(error),
         };
-        if opened.is_err() {
-            lane.send(Command::Abandon(topic.clone())).await?;
+        match opened {
+            Ok(()) => Ok(()),
+            // Also if it has only just turned out to be away.
+            Err(EngineError::Unavailable) if self.conf.of(topic).is_local_in_an_outage() => {
+                lane.send(Command::GoLocal(topic.clone())).await
+            }
+            Err(error) => {
+                lane.send(Command::Abandon(topic.clone())).await?;
+                Err(error.into())
+            }
         }
-        opened
     }
 
     /// Lets a topic go in which nobody is, unless somebody has come meanwhile.
     pub(crate) async fn close(&self, topic: TopicName) {
         let closed = self.in_turn(&topic, async {
-            let names = Some(vec![topic.clone()]);
-            let found = self.lanes.of(&topic).ask(|reply| Command::Standings(names, reply)).await;
+            let topics = Some(vec![topic.clone()]);
+            let command = |reply| Command::Standings { topics, with_attendees: false, reply };
+            let found = self.lanes.of(&topic).ask(command).await;
             if found.is_ok_and(|found| found.is_empty()) {
                 // If that fails what is delivered finds nobody, until the next connection.
                 let _ = self.call(self.engine.unsubscribe(vec![topic.clone()])).await;
@@ -147,13 +155,13 @@ impl<M: Message> Uplink<M> {
         };
         for (lane, topics) in asked {
             // Fails if the hub is ending, and then there is nothing to do.
-            standings.extend(lane.ask(|reply| Command::Standings(topics, reply)).await.unwrap_or_default());
+            let command = |reply| Command::Standings { topics, with_attendees, reply };
+            standings.extend(lane.ask(command).await.unwrap_or_default());
         }
         for batch in standings.chunks_mut(BATCH) {
             let interest = |(topic, standing): &mut (TopicName, Standing)| {
-                let attendees = mem::take(&mut standing.attendees);
-                let attendees = with_attendees.then_some(attendees);
-                Interest { attendees, ..self.interest(topic, standing.after) }
+                let Standing { after, seen, attendees } = mem::take(standing);
+                Interest { after, seen, attendees, ..self.interest(topic) }
             };
             self.subscribe(batch.iter_mut().map(interest).collect()).await?;
         }
@@ -171,9 +179,10 @@ impl<M: Message> Uplink<M> {
         Ok(())
     }
 
-    fn interest(&self, topic: &TopicName, after: Option<crate::Position>) -> Interest {
-        let conf = self.conf.of(topic).clone();
-        Interest { topic: topic.clone(), conf, notices: self.notices, after, attendees: None }
+    /// In a topic of which the node has nothing.
+    fn interest(&self, topic: &TopicName) -> Interest {
+        let (topic, conf) = (topic.clone(), self.conf.of(topic).clone());
+        Interest { topic, conf, notices: self.notices, after: None, seen: None, attendees: None }
     }
 
     /// Waits for an engine's answer, not for ever.

@@ -39,6 +39,10 @@ impl View {
         true
     }
 
+    pub(crate) fn version(&self) -> u64 {
+        self.version
+    }
+
     pub(crate) fn snapshot(&self) -> Snapshot {
         let present = |(user, (devices, info)): (&UserId, &(usize, Option<Arc<str>>))| Present {
             user: user.clone(),

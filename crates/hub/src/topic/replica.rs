@@ -32,8 +32,8 @@ pub(super) struct Replica<M> {
     /// This node's clients who are present.
     attendees: HashMap<ClientId, (UserId, Option<Arc<str>>)>,
     view: View,
-    /// Since when nobody is there.
-    idle_since: Instant,
+    /// Since when nobody is there; `None` until it is open.
+    idle_since: Option<Instant>,
     wishes: Vec<Wish>,
 }
 
@@ -46,15 +46,17 @@ enum Mode {
     Local,
 }
 
-/// What a node has of a topic, for the engine to say what is missing.
+/// What a node has of a topic, for the engine to say what is missing: see [`Interest`](crate::backplane::Interest).
+#[derive(Default)]
 pub(crate) struct Standing {
     pub(crate) after: Option<Position>,
-    pub(crate) attendees: Vec<Attendee>,
+    pub(crate) seen: Option<u64>,
+    pub(crate) attendees: Option<Vec<Attendee>>,
 }
 
 impl<M: Message> Topic<M> {
     /// Makes it one that follows an engine.
-    pub(crate) fn follow(mut self, conf: &BackplaneConf, now: Instant) -> Self {
+    pub(crate) fn follow(mut self, conf: &BackplaneConf) -> Self {
         self.presence = None; // the engine keeps it
         self.replica = Some(Box::new(Replica {
             mode: Mode::Opening,
@@ -64,7 +66,7 @@ impl<M: Message> Topic<M> {
             is_fetching: false,
             attendees: HashMap::new(),
             view: View::default(),
-            idle_since: now,
+            idle_since: None,
             wishes: Vec::new(),
         }));
         self
@@ -146,7 +148,7 @@ impl<M: Message> Topic<M> {
         }
         let was_open = replica.mode == Mode::Open;
         replica.mode = Mode::Local;
-        replica.idle_since = now; // who had it opened is about to join
+        replica.idle_since = Some(now); // who had it opened is about to join
         replica.early.clear();
         if was_open {
             self.restart(Position { offset: 0, epoch }, Vec::new(), now);
@@ -165,15 +167,17 @@ impl<M: Message> Topic<M> {
     }
 
     /// What this node has of the topic; `None` while it is being opened.
-    pub(crate) fn standing(&self) -> Option<Standing> {
+    pub(crate) fn standing(&self, with_attendees: bool) -> Option<Standing> {
         let replica = self.replica.as_ref().filter(|replica| replica.mode != Mode::Opening)?;
         let attendee = |(client, (user, info)): (&ClientId, &(UserId, Option<Arc<str>>))| Attendee {
             user: user.clone(),
             client: *client,
             info: info.clone(),
         };
-        let attendees = replica.attendees.iter().map(attendee).collect();
-        Some(Standing { after: (replica.mode == Mode::Open).then(|| self.position()), attendees })
+        let after = (replica.mode == Mode::Open).then(|| self.position());
+        let seen = after.map(|_| replica.view.version());
+        let attendees = with_attendees.then(|| replica.attendees.iter().map(attendee).collect());
+        Some(Standing { after, seen, attendees })
     }
 
     /// What has to be done outside of the loop.
@@ -197,7 +201,7 @@ impl<M: Message> Topic<M> {
         let Some(replica) = &mut self.replica else { return };
         let topic = self.name.clone();
         if self.members.is_empty() {
-            replica.idle_since = now;
+            replica.idle_since = Some(now);
         }
         if let Some(user) = user
             && replica.attendees.remove(&client).is_some()
@@ -302,7 +306,7 @@ impl<M: Message> Topic<M> {
         if mode == Some(Mode::Opening) {
             // Who had it opened is about to join.
             if let Some(replica) = &mut self.replica {
-                replica.idle_since = now;
+                replica.idle_since = Some(now);
             }
             // Nobody has been here, so its own numbers may be anything.
             (self.next, self.shift, self.epoch) = (offset + 1, 0, position.epoch);
@@ -356,7 +360,7 @@ impl<M> Replica<M> {
 
     /// When nobody has been there for long enough; `None` while it is being opened, as that has an end of its own.
     fn over_at(&self) -> Option<Instant> {
-        (self.mode != Mode::Opening).then(|| self.idle_since + self.linger)
+        Some(self.idle_since? + self.linger)
     }
 
     pub(super) fn deadline(&self, is_empty: bool) -> Option<Instant> {

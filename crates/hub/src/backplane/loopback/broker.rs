@@ -155,11 +155,11 @@ impl Broker {
     }
 
     fn subscribe(&mut self, node: NodeId, interest: Interest, now: Instant) -> Subscribed {
-        let Interest { topic, conf, notices, after, attendees } = interest;
+        let Interest { topic, conf, notices, after, seen, attendees } = interest;
         self.stream(&topic, conf.clone(), now).subscribe(node, notices, attendees, now);
         // Before the answer, so that it has in it what is told because of it.
         self.settle(&topic, now);
-        self.stream(&topic, conf, now).standing(after, now)
+        self.stream(&topic, conf, now).standing(after, seen, now)
     }
 
     fn bury(&mut self, node: NodeId, now: Instant) {

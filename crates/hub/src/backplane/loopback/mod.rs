@@ -1,7 +1,7 @@
 //! Several hubs in one process, joined by a bus that can be told to fail.
 //!
 //! For tests of what happens between nodes, and for trying a cluster out without installing anything: everything is in this
-//! process and is gone with it. By chance is what a [seed](Bus::new) says.
+//! process and is gone with it. By chance is what a [seed](Bus::new) says, but for the epochs, which no other bus has.
 //!
 //! ```
 //! use hub::backplane::loopback::Bus;

@@ -1,7 +1,9 @@
 //! The ways between the nodes and the bus: what takes time, what gets lost, what is held up.
 
 use std::cmp::Ordering;
+use std::collections::hash_map::RandomState;
 use std::collections::{BTreeMap, BinaryHeap};
+use std::hash::BuildHasher;
 use std::mem;
 use std::time::Duration;
 
@@ -80,7 +82,8 @@ enum Mail {
 impl Post {
     pub(super) fn new(seed: u64) -> Self {
         Self {
-            broker: Broker::new(seed),
+            // By no seed: a client may come with a position of a former life of this process.
+            broker: Broker::new(RandomState::new().hash_one(seed)),
             chance: Chance::new(seed),
             lines: BTreeMap::new(),
             letters: BinaryHeap::new(),

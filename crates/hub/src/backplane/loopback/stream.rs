@@ -90,10 +90,16 @@ impl Stream {
     }
 
     /// Where it stands, for a node that has everything up to a position.
-    pub(super) fn standing(&mut self, after: Option<Position>, now: Instant) -> Subscribed {
+    pub(super) fn standing(
+        &mut self,
+        after: Option<Position>,
+        seen: Option<u64>,
+        now: Instant,
+    ) -> Subscribed {
         self.expire(now);
         let position = self.position();
         let first = self.kept.front().map_or(self.next, |kept| kept.offset);
+        let after_epoch = after.map(|after| after.epoch);
         let wanted = after.filter(|after| {
             after.epoch == self.epoch && (first..=self.next).contains(&after.offset.saturating_add(1))
         });
@@ -103,11 +109,13 @@ impl Stream {
             age: now.saturating_duration_since(kept.at),
             what: kept.what.clone(),
         });
+        let seen = seen.filter(|_| after_epoch == Some(self.epoch));
+        let presence = self.presence.as_ref().filter(|presence| seen != Some(presence.version()));
         Subscribed {
             position,
             is_complete: wanted.is_some(),
             items: items.collect(),
-            presence: self.presence.as_ref().map(Presence::snapshot),
+            presence: presence.map(Presence::snapshot),
         }
     }
 
