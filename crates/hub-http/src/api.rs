@@ -44,7 +44,7 @@ use self::requests::{Publish, Send, Target, Topic, Unsubscribe};
 /// | 401 | no key, or another one |
 /// | 410 | the topic no longer has all that came after the position; `msg` says where it stands |
 /// | 413 | the body is larger than [`ApiConf::max_body_bytes`], or the message heavier than the hub takes |
-/// | 503 | the hub is closed, or being drained |
+/// | 503 | the hub is closed, or does not reach all of its cluster; with a `key` it is safe to publish again |
 ///
 /// Who may use it decides over everyone in the hub. So there are no routes until it is said who that is: by
 /// [keys](Self::with_keys), or a [guard](Self::guarded_by) of one's own. See the [crate's page](crate) for an example.

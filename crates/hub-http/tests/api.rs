@@ -1,5 +1,6 @@
 //! The API for other services.
 
+use hub::backplane::loopback::Bus;
 use hub::protocol::Publication;
 use hub::test::TestHub;
 use hub::{Event, HistoryConf, Hub, HubConf, Identity, PresenceConf, TopicConf};
@@ -289,4 +290,20 @@ async fn a_guard_of_ones_own_is_around_all_routes() {
     assert_eq!(api.get("/stats").await.status, 403);
     let trusted = Request::get("/stats").header("x-trusted", "1").body(Body::empty()).unwrap();
     assert_eq!(api.send(trusted).await.status, 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_needs_a_cluster_that_is_away_is_503_and_safe_to_try_again() {
+    let bus = Bus::new(1);
+    let hub = Hub::<Message>::spawn_on(conf(), bus.node("one"));
+    let mut api = api(&hub);
+    let asked = json!({ "topic": "lobby", "data": 1, "key": "k" });
+    let first = post(&mut api, "/hub/publish", asked.clone()).await;
+    bus.stop();
+    let away = say(&mut api, "/hub/publish", asked.to_string()).await;
+    assert_eq!(away, (503, json!({ "code": 503, "msg": "the other servers cannot be reached" })));
+    bus.start();
+    tokio::time::sleep(std::time::Duration::from_secs(10)).await; // it connects anew
+    let again = post(&mut api, "/hub/publish", asked).await;
+    assert_eq!((&again["position"], &again["duplicate"]), (&first["position"], &json!(true)));
 }

@@ -72,6 +72,11 @@ impl Batch {
         }
     }
 
+    /// How many bytes are still to be written.
+    pub(crate) fn remaining(&self) -> usize {
+        self.segments().map(<[u8]>::len).sum()
+    }
+
     pub(crate) fn has_remaining(&self) -> bool {
         self.segments().next().is_some()
     }

@@ -6,8 +6,8 @@ use tokio::time::timeout;
 use crate::close::{CloseCode, CloseFrame};
 use crate::end::End;
 use crate::error::Error;
+use crate::inbound::Inbound;
 use crate::outbox::{Outbox, Side};
-use crate::reader::Inbound;
 use crate::role::Role;
 
 /// Says good-bye as a handler's end demands, `within` the time; returns which end that is, and whether the peer has seen all

@@ -194,7 +194,7 @@ impl Dialer {
             false => Opening::new(target, self)?.run(io).await?,
             true => Opening::new_http2(target, self)?.run_http2(io).await?,
         };
-        let socket = WebSocket::open(io, Role::Client, self.conf.clone(), agreed.as_ref(), None).await;
+        let socket = WebSocket::open(io, Role::Client, self.conf.clone(), agreed.as_ref(), None);
         Ok(socket.with_handshake(subprotocol, peer))
     }
 

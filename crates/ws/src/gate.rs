@@ -11,12 +11,12 @@ use crate::conf::WsConf;
 use crate::inflate::{Inflater, Limits};
 use crate::inspector::{Inspector, Whole};
 use crate::intake::Intake;
-use crate::outbox::Outbox;
+use crate::outbox::{Outbox, Packed};
 use crate::verdict::Verdict;
 
-/// tungstenite's own read buffer, which it holds for as long as the connection lives: half of the 4 KiB that an idle one may
+/// tungstenite's own read buffer, which it holds for as long as the connection lives: a quarter of the 4 KiB that an idle one may
 /// take. Its default is 128 KiB.
-pub(crate) const READ_BUFFER: usize = 1920;
+pub(crate) const READ_BUFFER: usize = 1152;
 
 /// How much is passed at once. When tungstenite has read a head it makes room for the payload behind whatever it holds,
 /// though the payload may be there already. A third is what makes that fit in all cases, so that its buffer never grows.
@@ -39,6 +39,10 @@ pub(crate) struct Gate {
     inspector: Inspector,
     verdict: Option<Verdict>,
     whole: Option<Whole>,
+    /// Whether tungstenite has been given something and has not asked for more since.
+    is_passing: bool,
+    /// What reading has failed with, for tungstenite.
+    error: Option<io::Error>,
     received: u64,
     /// Bytes that were received, inflated and passed, all three.
     work: u64,
@@ -57,6 +61,8 @@ impl Gate {
             inspector: Inspector::new(role, conf, inflater, Instant::now()),
             verdict: None,
             whole: None,
+            is_passing: false,
+            error: None,
             received: 0,
             work: 0,
             turn: (0, 0),
@@ -68,9 +74,43 @@ impl Gate {
         self.received
     }
 
+    /// What of that was compressed.
+    pub(crate) fn packed(&self) -> Packed {
+        Packed { wire: self.inspector.deflated(), plain: self.inspector.inflated() }
+    }
+
     /// What the peer did wrong. Tungstenite has found an end of the stream there.
     pub(crate) fn verdict(&self) -> Option<Verdict> {
         self.verdict
+    }
+
+    /// The next message, if it can go past tungstenite: that has nothing to do, and the message is there whole. `None` is for
+    /// tungstenite to find out what is next.
+    pub(crate) fn poll_next_whole(&mut self, cx: &mut Context<'_>) -> Poll<Option<Whole>> {
+        if self.is_passing || self.verdict.is_some() {
+            return Poll::Ready(None);
+        }
+        ready!(self.poll_turn(cx));
+        if !self.is_behind() {
+            match ready!(self.poll_fill(cx)) {
+                Ok(1..) => {}
+                Ok(0) => return Poll::Ready(None),
+                Err(error) => {
+                    self.error = Some(error);
+                    return Poll::Ready(None);
+                }
+            }
+        }
+        let mut input = self.intake.bytes();
+        let before = input.len();
+        let taken = self.inspector.take_next(&mut input, Instant::now);
+        let read = before - input.len();
+        self.intake.advance(read);
+        self.work += read as u64;
+        Poll::Ready(taken.unwrap_or_else(|verdict| {
+            self.verdict = Some(verdict);
+            None
+        }))
     }
 
     /// The message that goes past tungstenite, which has nothing to do until it is taken.
@@ -135,6 +175,10 @@ impl Gate {
 impl AsyncRead for Gate {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let gate = self.get_mut();
+        gate.is_passing = false;
+        if let Some(error) = gate.error.take() {
+            return Poll::Ready(Err(error));
+        }
         loop {
             if gate.verdict.is_some() {
                 return Poll::Ready(Ok(()));
@@ -153,6 +197,7 @@ impl AsyncRead for Gate {
             gate.work += passed.written as u64 + inflated;
             buf.advance(passed.written);
             if passed.written > 0 {
+                gate.is_passing = true;
                 return Poll::Ready(Ok(()));
             }
             gate.whole = gate.inspector.take_whole();

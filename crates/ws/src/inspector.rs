@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use crate::allowance::Allowance;
 use crate::conf::WsConf;
-use crate::frame::{BINARY, CLOSE, CONTINUATION, Head, MAX_HEAD, RSV, RSV1, TEXT};
+use crate::frame::{BINARY, CLOSE, CONTINUATION, FIN, Head, MAX_HEAD, RSV, RSV1, TEXT};
 use crate::inflate::Inflater;
 use crate::role::Role;
 use crate::verdict::Verdict;
@@ -16,9 +16,13 @@ mod inflated;
 
 use inflated::Inflated;
 
+/// The first bytes of messages of one frame that is not compressed.
+const PLAIN_TEXT: u8 = FIN | TEXT;
+const PLAIN_BINARY: u8 = FIN | BINARY;
+
 /// A frame up to this length goes on as it is, its head before its payload is there; tungstenite makes room for that
 /// much, which its read buffer has anyway. Less than what the gate passes at once.
-const DIRECT: u16 = 512;
+const DIRECT: u16 = 320;
 
 /// How many frames are judged in one pass: more than there is room for, where they are passed on.
 const FRAMES: u64 = 128;
@@ -32,8 +36,8 @@ const PROGRESS: u64 = 64 * 1024;
 /// behind it is passed on. What was before it is.
 ///
 /// A longer frame is passed on in slices of what has come in, each as a fragment of its own: tungstenite makes room for
-/// what a head announces, and must not believe one that announces more than there is. Where a longer message is there whole, and
-/// has one frame, slices would only cost time: it is taken out and goes past tungstenite. So does a compressed message, which is
+/// what a head announces, and must not believe one that announces more than there is. Where a message is there whole, and
+/// has one frame, all that would only cost time: it is taken out and goes past tungstenite. So does a compressed message, which is
 /// put together here, as its memory must be bounded by what it may become and not by twice that.
 #[derive(Debug)]
 pub(crate) struct Inspector {
@@ -48,7 +52,8 @@ pub(crate) struct Inspector {
     message: Option<Inflated>,
     /// Whether there is more to do without any more input.
     has_more: bool,
-    /// How many bytes have been inflated.
+    /// How many bytes of compressed payloads there were, and what they became.
+    deflated: u64,
     inflated: u64,
     /// How much room this pass began with.
     room: usize,
@@ -113,6 +118,7 @@ impl Inspector {
             inflater: inflater.map(Box::new),
             message: None,
             has_more: false,
+            deflated: 0,
             inflated: 0,
             room: 0,
             whole: None,
@@ -137,6 +143,35 @@ impl Inspector {
         Passed { read: all - input.len(), written: room - out.len(), verdict: end.err() }
     }
 
+    /// Takes the next message out of `input`, where there is nothing before it and it is there whole, in one plain frame. It is
+    /// judged as by [`pass`](Self::pass). A verdict is the end.
+    pub(crate) fn take_next(
+        &mut self,
+        input: &mut &[u8],
+        clock: impl Fn() -> Instant,
+    ) -> Result<Option<Whole>, Verdict> {
+        let is_between = matches!(self.stage, Stage::Head) && self.head.is_empty() && self.open.is_none();
+        if !is_between || !matches!(**input, [PLAIN_TEXT | PLAIN_BINARY, ..]) {
+            return Ok(None);
+        }
+        let (mut head, mut payload) = (Head::default(), *input);
+        let is_there = head.fill_start(&mut payload)
+            && head.fill_length(&mut payload)
+            && head.fill_rest(&mut payload)
+            && payload.len() as u64 >= head.length();
+        if !is_there {
+            return Ok(None);
+        }
+        self.head = head;
+        self.judge_start()?;
+        self.judge_length()?;
+        let length = self.head.length();
+        self.count(length, clock)?;
+        self.take_out(payload::at_most(length, payload.len()), self.head.mask(), &mut payload);
+        *input = payload;
+        Ok(self.whole.take())
+    }
+
     /// The message that the last pass ended with, where that goes past tungstenite. All that was before it has been passed.
     pub(crate) fn take_whole(&mut self) -> Option<Whole> {
         self.whole.take()
@@ -153,7 +188,12 @@ impl Inspector {
         (!is_between && !matches!(self.stage, Stage::Closed)).then_some(self.progress)
     }
 
-    /// How many bytes have been inflated.
+    /// How many bytes of compressed payloads have come in.
+    pub(crate) fn deflated(&self) -> u64 {
+        self.deflated
+    }
+
+    /// How many bytes they have become.
     pub(crate) fn inflated(&self) -> u64 {
         self.inflated
     }

@@ -18,13 +18,74 @@
 //! engine.add_route(ws::route("/echo", echo));
 //! ```
 //!
+//! What a handler sends in one turn goes out in one write, at the latest when it waits for something.
+//!
+//! # Pump
+//!
+//! A hub lets everybody hear everybody; a pump connects it to a socket, both ways. Who is too slow is told so and let go.
+//!
+//! ```
+//! use hub::{Hub, HubConf};
+//! use rest::extract::State;
+//! use ws::{Error, Prepared, WebSocket};
+//!
+//! async fn chat(socket: WebSocket, State(hub): State<Hub<Prepared>>) -> Result<(), Error> {
+//!     let client = hub.register().await.map_err(Error::peer)?;
+//!     ws::pump(socket, client).await
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")] async fn main() {
+//! let hub = Hub::spawn(HubConf::default());
+//! let mut engine = rest::Engine::with_state(rest::RestConf::default(), hub);
+//! engine.add_route(ws::route("/chat", chat));
+//! # }
+//! ```
+//!
+//! # Split
+//!
+//! The halves of a socket are used at the same time, by two futures of the handler or by two tasks. Whichever ends first, the
+//! session closes the connection.
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! use tokio::time::interval;
+//! use ws::{Error, Reader, WebSocket, Writer};
+//!
+//! /// Tells the time, whatever the client says.
+//! async fn clock(socket: WebSocket) -> Result<(), Error> {
+//!     let (reader, writer) = socket.split();
+//!     tokio::select! {
+//!         end = listen(reader) => end,
+//!         end = tell(writer) => end,
+//!     }
+//! }
+//!
+//! async fn listen(mut reader: Reader) -> Result<(), Error> {
+//!     while let Some(message) = reader.recv().await? {
+//!         println!("a client says {} bytes", message.len());
+//!     }
+//!     Ok(())
+//! }
+//!
+//! async fn tell(mut writer: Writer) -> Result<(), Error> {
+//!     let mut seconds = interval(Duration::from_secs(1));
+//!     for second in 0_u64.. {
+//!         seconds.tick().await;
+//!         writer.send(format!("{second} s")).await?;
+//!     }
+//!     Ok(())
+//! }
+//! # let _: rest::Route = ws::route("/clock", clock);
+//! ```
+//!
 //! # The ladder
 //!
 //! Each rung takes a line more and leaves more to you:
 //!
 //! - [`pump`] connects a socket to a hub's client, [`speak`] speaks the hub's protocol on it: rooms, presence, history;
 //! - [`relay`] connects a socket to any stream and sink;
-//! - [`WebSocket::recv`] and [`WebSocket::send`] are the messages, and [`WebSocket::feed`] answers many in one write;
+//! - [`WebSocket::recv`] and [`WebSocket::send`] are the messages;
 //! - [`WebSocket::split`] gives halves that two futures can use at once, a [`Sender`] sends from any task, and
 //!   [`Writer::stream_text`] sends one message in parts.
 //!
@@ -57,10 +118,12 @@ mod caps;
 mod metrics;
 mod session;
 mod closing;
+mod turn;
 mod end;
 mod socket;
 mod role;
 mod reader;
+mod inbound;
 mod heartbeat;
 mod patience;
 mod tenure;
@@ -79,6 +142,7 @@ mod message_writer;
 mod stall;
 mod outbox;
 mod wakers;
+mod sync;
 mod batch;
 mod prepared;
 mod deflate;
@@ -95,6 +159,8 @@ mod close;
 mod conf;
 mod error;
 pub mod test;
+#[cfg(all(test, feature = "_loom"))]
+mod interleavings;
 
 pub use crate::close::{CloseCode, CloseFrame};
 pub use crate::codec::Codec;

@@ -1,7 +1,8 @@
+use std::borrow::Borrow;
 use std::io;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -9,10 +10,13 @@ use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::close::{CloseCode, CloseFrame};
+use crate::conf::WsConf;
 use crate::deflate::{Deflater, History, Streaming};
 use crate::error::{Error, Kind};
+use crate::frame::RSV1;
 use crate::prepared::Prepared;
 use crate::role::Role;
+use crate::sync::{AtomicBool, AtomicU64, Mutex, MutexGuard};
 use crate::wakers::Wakers;
 
 mod state;
@@ -49,14 +53,41 @@ pub(crate) struct Outbox {
     history: Mutex<History>,
     /// From how many queued bytes on there is no room.
     max_queued: usize,
+    /// How long the peer may take nothing.
+    write_timeout: Duration,
     role: Role,
 }
 
-/// What went one way, for the closing line.
+/// What went one way, for the closing line and the metrics.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Traffic {
     pub(crate) messages: u64,
     pub(crate) bytes: u64,
+    pub(crate) packed: Packed,
+}
+
+/// What was compressed: how many bytes it is on the wire, and how many it says.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Packed {
+    pub(crate) wire: u64,
+    pub(crate) plain: u64,
+}
+
+/// What waits to be written, and how often the socket has taken nothing.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Backlog {
+    pub(crate) bytes: u64,
+    pub(crate) stalls: u64,
+}
+
+impl Packed {
+    /// Counts a frame, if its payload is compressed; `plain` is how long it would be otherwise.
+    fn add(&mut self, frame: &[u8], plain: usize) {
+        if frame[0] & RSV1 != 0 {
+            self.wire += frame.len() as u64;
+            self.plain += plain as u64;
+        }
+    }
 }
 
 /// Who waits for the socket to take bytes.
@@ -64,6 +95,8 @@ pub(crate) struct Traffic {
 pub(crate) enum Side {
     Reader,
     Writer,
+    /// The task that runs the handler, at the end of a turn.
+    Handler,
     Sender,
 }
 
@@ -72,19 +105,24 @@ impl Outbox {
         io: impl Transport + 'static,
         role: Role,
         deflater: Option<Deflater>,
-        max_queued: usize,
+        conf: &WsConf,
     ) -> Self {
         let wakers = Arc::new(Wakers::default());
         let state = State::new(Box::new(io), role);
         let waker = wakers.clone().into();
         let (stopping, rtt) = (AtomicBool::new(false), AtomicU64::new(NO_RTT));
-        let (state, history) = (Mutex::new(state), Mutex::default());
-        Self { state, wakers, waker, stopping, rtt, deflater, history, max_queued, role }
+        let (state, history) = (Mutex::new(state), Mutex::new(History::default()));
+        let (max_queued, write_timeout) = (conf.max_queued_bytes, conf.write_timeout);
+        Self { state, wakers, waker, stopping, rtt, deflater, history, max_queued, write_timeout, role }
     }
 
     /// Which end of the connection this is.
     pub(crate) fn role(&self) -> Role {
         self.role
+    }
+
+    pub(crate) fn write_timeout(&self) -> Duration {
+        self.write_timeout
     }
 
     pub(crate) fn deflater(&self) -> Option<&Deflater> {
@@ -98,8 +136,12 @@ impl Outbox {
     }
 
     /// Queues a message, whether there is [room](Self::has_room) or not.
-    pub(crate) fn feed(&self, message: &Prepared) -> Result<(), Error> {
-        self.queue(message, true).map(drop)
+    pub(crate) fn feed(&self, message: Prepared) -> Result<(), Error> {
+        if self.deflater.is_none() {
+            let length = message.len();
+            return self.push(message.into_frame(), length, true).map(drop);
+        }
+        self.queue(&message, true).map(drop)
     }
 
     /// Queues a message and returns its place in the queue; `None` where there is no room.
@@ -109,17 +151,18 @@ impl Outbox {
 
     fn queue(&self, message: &Prepared, is_forced: bool) -> Result<Option<u64>, Error> {
         let Some(deflater) = self.deflater.filter(Deflater::has_takeover) else {
-            return self.push(self.frame(message), is_forced);
+            return self.push(self.frame(message), message.len(), is_forced);
         };
         let mut history = self.history();
         // Nobody else can take the room or begin to stream, and what the history knows must be sent.
         if !is_forced && !self.has_room() {
             return Ok(None);
         }
-        self.push(deflater.own(&mut history, message), true)
+        self.push(deflater.own(&mut history, message), message.len(), true)
     }
 
-    fn push(&self, frame: Bytes, is_forced: bool) -> Result<Option<u64>, Error> {
+    /// Queues the frame of a message that is so long when it is not compressed.
+    fn push(&self, frame: Bytes, plain: usize, is_forced: bool) -> Result<Option<u64>, Error> {
         let mut state = self.state();
         if state.is_closed {
             return Err(Kind::Closed.into());
@@ -127,12 +170,40 @@ impl Outbox {
         if !is_forced && !state.has_room(self.max_queued) {
             return Ok(None);
         }
+        state.sent.packed.add(&frame, plain);
         Ok(Some(state.push(frame)))
     }
 
     /// Whether there is room for a message.
     pub(crate) fn has_room(&self) -> bool {
         self.state().has_room(self.max_queued)
+    }
+
+    /// Lets what a handler [sends](Self::may_hold) wait for the end of its turn, or not any more: what is queued from then on its
+    /// senders write themselves.
+    pub(crate) fn set_corked(&self, is_corked: bool) {
+        self.state().is_corked = is_corked;
+    }
+
+    /// Writes what has waited for the end of the turn.
+    pub(crate) fn flush_turn(&self, cx: &Context<'_>) {
+        let has_work = self.state().has_work();
+        if has_work && matches!(self.poll_flush(Side::Handler, cx), Poll::Ready(Err(_))) {
+            self.wakers.reader.wake(); // who finds the same, and tells the handler
+        }
+    }
+
+    /// Whether what was just queued can wait for the end of the turn: there is one, the socket has taken all before it, and it
+    /// fits into one write.
+    pub(crate) fn may_hold(&self) -> bool {
+        let state = self.state();
+        state.is_corked && !state.batch.has_remaining() && state.queued_bytes < state::MAX_BATCH_BYTES
+    }
+
+    /// Whether there are messages that the socket has not taken.
+    pub(crate) fn has_messages(&self) -> bool {
+        let state = self.state();
+        !state.queue.is_empty() || (state.batch.has_remaining() && state.written < state.begun)
     }
 
     /// Whether a ping, a pong or a close is to go out.
@@ -162,7 +233,8 @@ impl Outbox {
 
     /// Queues a fragment of the message in parts.
     pub(crate) fn push_fragment(&self, frame: Bytes) -> Result<(), Error> {
-        self.push(frame, true).map(drop)
+        let length = frame.len();
+        self.push(frame, length, true).map(drop)
     }
 
     /// Ends the message in parts, whose last fragment is queued.
@@ -177,15 +249,22 @@ impl Outbox {
         self.waker.wake_by_ref();
     }
 
-    /// Takes all of these frames and writes what the socket takes now, or takes none where something is queued already.
+    /// Takes all of these messages and writes what the socket takes now, or takes none where something is queued already.
     ///
     /// For whoever is not the connection's own task, and hence cannot wait: what is left is that task's, which is woken.
-    pub(crate) fn try_write(&self, frames: impl Iterator<Item = Bytes>) -> bool {
+    pub(crate) fn try_write(&self, messages: impl Iterator<Item = impl Borrow<Prepared>>) -> bool {
         let mut state = self.state();
         if state.is_closed || state.is_streaming || state.has_work() {
             return false;
         }
-        state.begin(frames);
+        let mut packed = state.sent.packed;
+        state.begin(messages.map(|message| {
+            let message = message.borrow();
+            let frame = self.frame(message);
+            packed.add(&frame, message.len());
+            frame
+        }));
+        state.sent.packed = packed;
         if !matches!(state.poll_flush(&mut Context::from_waker(&self.waker)), Poll::Ready(Ok(()))) {
             self.wakers.writer.wake();
         }
@@ -256,7 +335,14 @@ impl Outbox {
         self.state().sent
     }
 
-    /// The same, and how often the socket went on after it took nothing for a while, which only a peer that lives can make
+    /// How much the socket has not taken.
+    pub(crate) fn backlog(&self) -> Backlog {
+        let state = self.state();
+        let bytes = (state.batch.remaining() + state.queued_bytes) as u64;
+        Backlog { bytes, stalls: state.resumed + u64::from(state.is_stuck) }
+    }
+
+    /// What was sent, and how often the socket went on after it took nothing for a while, which only a peer that lives can make
     /// it do.
     pub(crate) fn progress(&self) -> (Traffic, u64) {
         let state = self.state();
@@ -289,6 +375,7 @@ impl Outbox {
         match side {
             Side::Reader => self.wakers.reader.register(cx.waker()),
             Side::Writer => self.wakers.writer.register(cx.waker()),
+            Side::Handler => self.wakers.handler.register(cx.waker()),
             Side::Sender => self.wakers.register_sender(cx.waker()),
         }
     }
@@ -297,10 +384,10 @@ impl Outbox {
     pub(crate) fn poll_flush(&self, side: Side, cx: &Context<'_>) -> Poll<io::Result<()>> {
         // Several may wait at once, and a socket remembers one waker only: it gets one that wakes them all.
         let flush = || self.state().poll_flush(&mut Context::from_waker(&self.waker));
-        if matches!(side, Side::Sender)
+        if matches!(side, Side::Sender | Side::Handler)
             && let Poll::Ready(flushed) = flush()
         {
-            return Poll::Ready(flushed); // and is not in the list of those who wait
+            return Poll::Ready(flushed); // and need not be woken
         }
         self.register(side, cx);
         flush()

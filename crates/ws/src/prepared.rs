@@ -69,6 +69,11 @@ impl Prepared {
         &self.frame
     }
 
+    /// The same, where nobody else has the message: no reference is counted.
+    pub(crate) fn into_frame(self) -> Bytes {
+        self.frame
+    }
+
     pub(crate) fn payload(&self) -> &[u8] {
         Self::payload_of(&self.frame)
     }
@@ -158,8 +163,12 @@ impl fmt::Debug for Prepared {
 
 /// Makes an unmasked frame, RFC 6455 section 5.2. Its first byte is `FIN`, the reserved bits and the opcode.
 pub(crate) fn frame(first: u8, payload: &[u8]) -> Bytes {
-    const MAX_HEAD: usize = 10;
-    let mut frame = BytesMut::with_capacity(MAX_HEAD + payload.len());
+    let head = match payload.len() {
+        ..126 => 2,
+        126..=0xffff => 4,
+        _ => 10,
+    };
+    let mut frame = BytesMut::with_capacity(head + payload.len()); // exactly, so that to freeze it allocates nothing
     frame.put_u8(first);
     match (u8::try_from(payload.len()), u16::try_from(payload.len())) {
         (Ok(len @ 0..=125), _) => frame.put_u8(len),

@@ -139,8 +139,7 @@ impl Outlet<Prepared> for Outbox {
         if self.deflater().is_some_and(Deflater::has_takeover) {
             return 0; // it is the writer's, which has the history and the time
         }
-        let frames = messages.iter().map(|message| self.frame(message));
-        if self.try_write(frames) { messages.len() } else { 0 }
+        if self.try_write(messages.iter()) { messages.len() } else { 0 }
     }
 }
 

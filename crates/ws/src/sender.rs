@@ -36,12 +36,11 @@ use crate::stall::Stall;
 #[derive(Clone)]
 pub struct Sender {
     outbox: Arc<Outbox>,
-    timeout: Duration,
 }
 
 impl Sender {
-    pub(crate) fn new(outbox: Arc<Outbox>, timeout: Duration) -> Self {
-        Self { outbox, timeout }
+    pub(crate) fn new(outbox: Arc<Outbox>) -> Self {
+        Self { outbox }
     }
 
     /// Sends a message: returns when the socket has taken it. Waits while
@@ -90,7 +89,7 @@ impl Sender {
             Some(_) if is_flushed => Poll::Ready(Ok(())),
             Some(place) if self.outbox.has_written(place) => Poll::Ready(Ok(())),
             None if is_flushed => Poll::Pending, // a message in parts is going out, whose writer may take its time
-            _ => Poll::Ready(Err(ready!(Stall::poll(stall, &self.outbox, self.timeout, cx)))),
+            _ => Poll::Ready(Err(ready!(Stall::poll(stall, &self.outbox, cx)))),
         }
     }
 }

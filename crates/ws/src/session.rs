@@ -1,11 +1,12 @@
 use std::any::Any;
 use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
-use std::pin::pin;
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use rest::{Connection, Stopping};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout};
@@ -17,11 +18,12 @@ use crate::compression::Agreed;
 use crate::conf::WsConf;
 use crate::end::End;
 use crate::error::{Error, Kind};
+use crate::inbound::Inbound;
 use crate::metrics::Tally;
 use crate::outbox::Outbox;
-use crate::reader::Inbound;
 use crate::role::Role;
 use crate::socket::WebSocket;
+use crate::turn::turn_by_turn;
 
 /// What a handshake has settled.
 pub(crate) struct Admission {
@@ -42,29 +44,42 @@ pub(crate) struct Admission {
 /// | returns an error | the error's [close frame](Error::close_frame), or a cut where it has none |
 /// | panics | 1011 |
 /// | is still there when half of the engine's grace is over | it is dropped; 1001 |
-pub(crate) async fn run<F, Fut>(
+///
+/// What it is given is made a socket of at once, and the handler is on the heap, so that the future is small whatever it is
+/// moved through: each connection has one for as long as it lives.
+pub(crate) fn run<F, Fut>(
     connection: Connection,
     admission: Admission,
-    mut stopping: Stopping,
+    stopping: Stopping,
     handler: F,
-) where
-    F: FnOnce(WebSocket) -> Fut,
-    Fut: Future<Output = Result<(), Error>>,
+) -> impl Future<Output = ()>
+where
+    F: FnOnce(WebSocket) -> Fut + Send + 'static,
+    Fut: Future<Output = Result<(), Error>> + Send + 'static,
 {
-    let begin = Instant::now();
-    let (home, mut returned) = oneshot::channel();
+    let (home, returned) = oneshot::channel();
     let Admission { conf, subprotocol, agreed, peer, token, place } = admission;
     let tally = Box::new(Tally::new(place.engine().clone()));
     let socket = WebSocket::open(connection, Role::Server, conf, agreed.as_ref(), Some((home, tally)))
-        .await
         .with_handshake(subprotocol, peer)
         .with_token(token);
-    let outbox = socket.outbox().clone();
-    let mut presence = Presence::new(place, outbox.clone());
+    let presence = Presence::new(place, socket.outbox().clone());
+    let handler = AssertUnwindSafe(async { handler(socket).await }).catch_unwind();
+    live(Box::pin(handler), presence, returned, stopping)
+}
 
+/// From the handler's first poll to the line that says how it went.
+async fn live(
+    handler: BoxFuture<'static, thread::Result<Result<(), Error>>>,
+    mut presence: Presence,
+    mut returned: oneshot::Receiver<Box<Inbound>>,
+    mut stopping: Stopping,
+) {
+    let begin = Instant::now();
+    let outbox = presence.outbox.clone();
     let mut ended = {
         // Dropped with this block, whereby it gives the inbound half back.
-        let mut handler = pin!(AssertUnwindSafe(async { handler(socket).await }).catch_unwind());
+        let mut handler = turn_by_turn(&outbox, handler);
         tokio::select! {
             ended = &mut handler => ended.unwrap_or_else(panicked),
             () = stopping.draining() => {
@@ -90,10 +105,13 @@ pub(crate) async fn run<F, Fut>(
     let Some(mut inbound) = inbound else {
         return tracing::warn!("the socket was not given back, and is cut");
     };
-    let (end, is_clean) = farewell(&mut inbound, &ended, &stopping).await;
-    inbound.tally(outbox.sent(), Instant::now());
+    // On the heap, so that nobody pays for it before.
+    let (end, is_clean) = Box::pin(farewell(&mut inbound, &ended, &stopping)).await;
+    inbound.tally(Instant::now());
+    let close = Close::of(&inbound);
     presence.end = end;
-    closing_line(&inbound, end, is_clean, &ended, begin);
+    presence.close = Some((close.code.0, close.by));
+    closing_line(&inbound, &close, end, is_clean, &ended, begin);
 }
 
 /// A connection while it is there: counted, and cut when its session ends, also where that is dropped, or another task has
@@ -102,19 +120,21 @@ struct Presence {
     place: Place,
     outbox: Arc<Outbox>,
     end: End,
+    /// The code, and who said it first.
+    close: Option<(u16, &'static str)>,
 }
 
 impl Presence {
     fn new(place: Place, outbox: Arc<Outbox>) -> Self {
         place.engine().opened();
-        Self { place, outbox, end: End::Aborted }
+        Self { place, outbox, end: End::Aborted, close: None }
     }
 }
 
 impl Drop for Presence {
     fn drop(&mut self) {
         self.outbox.cut();
-        self.place.engine().closed(self.end);
+        self.place.engine().closed(self.end, self.close);
     }
 }
 
@@ -127,20 +147,39 @@ async fn farewell(inbound: &mut Inbound, ended: &Result<(), Error>, stopping: &S
     closing::leave(inbound, ended, within).await
 }
 
+/// What the first close of a connection said.
+struct Close {
+    code: CloseCode,
+    reason: String,
+    by: &'static str,
+}
+
+impl Close {
+    fn of(inbound: &Inbound) -> Self {
+        let ours = inbound.outbox().close_frame();
+        let by = if ours.is_some() { "server" } else { "client" };
+        let frame = ours.or_else(|| inbound.peer_close().cloned());
+        let nameless = if inbound.is_closed() { CloseCode::NO_STATUS } else { CloseCode::ABNORMAL };
+        let code = frame.as_ref().map_or(nameless, CloseFrame::code);
+        Self { code, reason: frame.as_ref().map_or("", CloseFrame::reason).to_owned(), by }
+    }
+}
+
 /// One line for the whole life of a connection. Never what was said on it.
-fn closing_line(inbound: &Inbound, end: End, is_clean: bool, ended: &Result<(), Error>, begin: Instant) {
+fn closing_line(
+    inbound: &Inbound,
+    close: &Close,
+    end: End,
+    is_clean: bool,
+    ended: &Result<(), Error>,
+    begin: Instant,
+) {
     let outbox = inbound.outbox();
-    let ours = outbox.close_frame();
-    let by = if ours.is_some() { "server" } else { "client" };
-    let frame = ours.or_else(|| inbound.peer_close().cloned());
-    let nameless = if inbound.is_closed() { CloseCode::NO_STATUS } else { CloseCode::ABNORMAL };
-    let code = frame.as_ref().map_or(nameless, CloseFrame::code).0;
-    let reason = frame.as_ref().map_or("", CloseFrame::reason);
     let (received, sent, duration) = (inbound.received(), outbox.sent(), begin.elapsed());
     tracing::info!(
-        code,
-        reason,
-        by,
+        code = close.code.0,
+        reason = close.reason,
+        by = close.by,
         end = end.label(),
         is_clean,
         error = ended.as_ref().err().map(tracing::field::display),

@@ -1,5 +1,6 @@
 use std::fmt;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,14 +14,16 @@ use crate::conf::WsConf;
 use crate::deflate::Deflater;
 use crate::error::Error;
 use crate::gate::Gate;
+use crate::inbound::Inbound;
 use crate::message::Message;
 use crate::message_writer::MessageWriter;
 use crate::metrics::Tally;
 use crate::outbox::Outbox;
 use crate::prepared::Prepared;
-use crate::reader::{Inbound, Reader};
+use crate::reader::Reader;
 use crate::role::Role;
 use crate::sender::Sender;
+use crate::turn::turn_by_turn;
 use crate::writer::Writer;
 
 /// A WebSocket connection, the server's end or the client's.
@@ -46,6 +49,12 @@ use crate::writer::Writer;
 pub struct WebSocket {
     reader: Reader,
     writer: Writer,
+    /// Apart, so that a socket is small where it is moved.
+    handshake: Option<Box<Handshake>>,
+}
+
+/// What is known from the handshake.
+struct Handshake {
     subprotocol: Option<String>,
     peer: Option<SocketAddr>,
 }
@@ -53,21 +62,23 @@ pub struct WebSocket {
 impl WebSocket {
     /// Makes a server's socket of a connection whose handshake is done, for instance one end of
     /// [`tokio::io::duplex`] in a test.
+    #[expect(clippy::unused_async, reason = "opening may come to wait, as tungstenite's does")]
     pub async fn from_raw(io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static, conf: WsConf) -> Self {
-        Self::open(io, Role::Server, Arc::new(conf), None, None).await
+        Self::open(io, Role::Server, Arc::new(conf), None, None)
     }
 
     /// Makes a client's socket of a connection whose handshake is done, by whatever spoke HTTP on it.
+    #[expect(clippy::unused_async, reason = "opening may come to wait, as tungstenite's does")]
     pub async fn from_raw_client(
         io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
         conf: WsConf,
     ) -> Self {
-        Self::open(io, Role::Client, Arc::new(conf), None, None).await
+        Self::open(io, Role::Client, Arc::new(conf), None, None)
     }
 
     /// As [`from_raw`](Self::from_raw), with the compression that was agreed on. Of a session, which counts it, and gets the
     /// inbound half back on drop.
-    pub(crate) async fn open(
+    pub(crate) fn open(
         io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
         role: Role,
         conf: Arc<WsConf>,
@@ -76,10 +87,10 @@ impl WebSocket {
     ) -> Self {
         let (home, tally) = session.unzip();
         let deflater = agreed.and_then(|agreed| Deflater::new(agreed.outbound(role), &conf.compression));
-        let outbox = Arc::new(Outbox::new(io, role, deflater, conf.max_queued_bytes));
-        let writer = Writer::new(outbox.clone(), conf.write_timeout);
-        let inbound = Inbound::new(Gate::new(outbox.clone(), &conf, agreed), outbox, conf, tally).await;
-        Self { reader: Reader::new(inbound, home), writer, subprotocol: None, peer: None }
+        let outbox = Arc::new(Outbox::new(io, role, deflater, &conf));
+        let writer = Writer::new(outbox.clone());
+        let inbound = Inbound::new(Gate::new(outbox.clone(), &conf, agreed), outbox, conf, tally);
+        Self { reader: Reader::new(inbound, home), writer, handshake: None }
     }
 
     pub(crate) fn outbox(&self) -> &Arc<Outbox> {
@@ -87,8 +98,7 @@ impl WebSocket {
     }
 
     pub(crate) fn with_handshake(mut self, subprotocol: Option<String>, peer: Option<SocketAddr>) -> Self {
-        self.subprotocol = subprotocol;
-        self.peer = peer;
+        self.handshake = Some(Box::new(Handshake { subprotocol, peer }));
         self
     }
 
@@ -113,16 +123,16 @@ impl WebSocket {
     /// Queues a message: it goes out with the next [`send`](Self::send) or [`flush`](Self::flush), or when
     /// [`recv`](Self::recv) has nothing more that came in.
     ///
-    /// For a handler that answers whatever it receives: what came in together is answered in one write. Who goes on to do
-    /// something else flushes first. Waits, and writes, while [`MaxQueuedBytes`](WsConf::max_queued_bytes) or 64 messages are
-    /// queued.
+    /// For a client's socket that no handler [runs](Self::run) on, to have several messages in one write. A handler's `send`
+    /// does that by itself. Waits, and writes, while [`MaxQueuedBytes`](WsConf::max_queued_bytes) or 64 messages are queued.
     ///
     /// ```
-    /// # async fn echo(mut socket: ws::WebSocket) -> Result<(), ws::Error> {
-    /// while let Some(message) = socket.recv().await? {
-    ///     socket.feed(message).await?;
+    /// # async fn example(mut socket: ws::WebSocket) -> Result<(), ws::Error> {
+    /// for question in ["who?", "where?", "when?"] {
+    ///     socket.feed(question).await?;
     /// }
-    /// # Ok(()) }
+    /// socket.flush().await
+    /// # }
     /// ```
     ///
     /// # Errors
@@ -137,7 +147,7 @@ impl WebSocket {
         self.writer.feed(message)
     }
 
-    /// Sends what was [fed](Self::feed). Cancel safe.
+    /// Writes at once what is queued; see [`Writer::flush`]. Cancel safe.
     ///
     /// # Errors
     ///
@@ -170,7 +180,8 @@ impl WebSocket {
     {
         let (home, returned) = oneshot::channel();
         self.reader.set_home(home);
-        let ended = handler(self).await;
+        let outbox = self.outbox().clone();
+        let ended = turn_by_turn(&outbox, pin!(handler(self))).await;
         // There already, unless the handler has given the socket to another task.
         if let Ok(mut inbound) = returned.await {
             let within = inbound.conf().close_timeout;
@@ -229,21 +240,20 @@ impl WebSocket {
 
     /// The subprotocol that was agreed on.
     pub fn subprotocol(&self) -> Option<&str> {
-        self.subprotocol.as_deref()
+        self.handshake.as_ref()?.subprotocol.as_deref()
     }
 
     /// The address of the peer's end of the connection, where it is known.
     pub fn peer(&self) -> Option<SocketAddr> {
-        self.peer
+        self.handshake.as_ref()?.peer
     }
 }
 
 impl fmt::Debug for WebSocket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { subprotocol, peer, .. } = self;
         f.debug_struct("WebSocket")
-            .field("subprotocol", subprotocol)
-            .field("peer", peer)
+            .field("subprotocol", &self.subprotocol())
+            .field("peer", &self.peer())
             .finish_non_exhaustive()
     }
 }

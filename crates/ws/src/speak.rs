@@ -231,8 +231,7 @@ impl<M: Spoken, C: Codec<M::Frame>> Outlet<M> for Mouth<C> {
         let encoded = (first..)
             .zip(messages)
             .filter_map(|(offset, message)| codec.encode(&message.publication().frame(Some(offset))));
-        let frames = encoded.map(|message| outbox.frame(&message));
-        if outbox.try_write(frames) { messages.len() } else { 0 }
+        if outbox.try_write(encoded) { messages.len() } else { 0 }
     }
 }
 

@@ -1,6 +1,5 @@
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use tokio::time::{Sleep, sleep};
 
@@ -16,13 +15,9 @@ pub(crate) struct Stall {
 }
 
 impl Stall {
-    /// Ready when the socket has taken no byte for `timeout`; to be polled while it takes none.
-    pub(crate) fn poll(
-        stall: &mut Option<Self>,
-        outbox: &Outbox,
-        timeout: Duration,
-        cx: &mut Context<'_>,
-    ) -> Poll<Error> {
+    /// Ready when the socket has taken no byte for `WriteTimeout`; to be polled while it takes none.
+    pub(crate) fn poll(stall: &mut Option<Self>, outbox: &Outbox, cx: &mut Context<'_>) -> Poll<Error> {
+        let timeout = outbox.write_timeout();
         loop {
             let sent = outbox.sent().bytes;
             let begun = stall.get_or_insert_with(|| Self { sent, deadline: Box::pin(sleep(timeout)) });

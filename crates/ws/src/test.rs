@@ -40,12 +40,13 @@ pub use peer::{Head, Peer};
 /// Opens a connection between a client's socket and a server's, in this order, over a pipe of 64 KiB each way.
 ///
 /// The handshake is taken as done. Compression is agreed on as the configs say, as a real handshake would.
+#[expect(clippy::unused_async, reason = "opening may come to wait, as tungstenite's does")]
 pub async fn pair(client: WsConf, server: WsConf) -> (WebSocket, WebSocket) {
     let agreed = agree(&client, &server);
     let (near, far) = duplex(PIPE);
     (
-        WebSocket::open(near, Role::Client, Arc::new(client), agreed.as_ref(), None).await,
-        WebSocket::open(far, Role::Server, Arc::new(server), agreed.as_ref(), None).await,
+        WebSocket::open(near, Role::Client, Arc::new(client), agreed.as_ref(), None),
+        WebSocket::open(far, Role::Server, Arc::new(server), agreed.as_ref(), None),
     )
 }
 
@@ -54,6 +55,7 @@ pub async fn pair(client: WsConf, server: WsConf) -> (WebSocket, WebSocket) {
 ///
 /// The client that a test plays must then know what was agreed on; with a default config and that offer it is that neither
 /// end takes a context over.
+#[expect(clippy::unused_async, reason = "opening may come to wait, as tungstenite's does")]
 pub async fn offered(
     io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
     conf: WsConf,
@@ -61,7 +63,7 @@ pub async fn offered(
 ) -> WebSocket {
     let offers = parse(offer).filter(|_| conf.compression.enabled);
     let agreed = offers.and_then(|offers| Agreed::first(&offers, &conf.compression));
-    WebSocket::open(io, Role::Server, Arc::new(conf), agreed.as_ref(), None).await
+    WebSocket::open(io, Role::Server, Arc::new(conf), agreed.as_ref(), None)
 }
 
 /// What the two would agree on.

@@ -1,13 +1,15 @@
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::task::{Wake, Waker};
 
-use futures_util::task::AtomicWaker;
+use crate::sync::{AtomicWaker, Mutex, MutexGuard};
 
-/// Whoever waits for a socket to take bytes: its reader, its writer, and any number of senders.
+/// Whoever waits for a socket to take bytes: its reader, its writer, the task that runs its handler, and any number of
+/// senders.
 #[derive(Default)]
 pub(crate) struct Wakers {
     pub(crate) reader: AtomicWaker,
     pub(crate) writer: AtomicWaker,
+    pub(crate) handler: AtomicWaker,
     /// One per task that waits. Empty, and without memory, while none does.
     senders: Mutex<Vec<Waker>>,
 }
@@ -39,6 +41,7 @@ impl Wake for Wakers {
     fn wake_by_ref(self: &Arc<Self>) {
         self.reader.wake();
         self.writer.wake();
+        self.handler.wake();
         self.wake_senders();
     }
 }

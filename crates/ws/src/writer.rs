@@ -2,7 +2,6 @@ use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use futures_util::Sink;
 
@@ -15,17 +14,21 @@ use crate::stall::Stall;
 
 /// The outbound half of a [`WebSocket`](crate::WebSocket).
 ///
-/// [`send`](Self::send) writes one message at once. As a [`Sink`] it collects up to 64 messages and writes them together
-/// when it is flushed.
+/// As a [`Sink`] it collects up to 64 messages and writes them together when it is flushed.
 pub struct Writer {
     outbox: Arc<Outbox>,
-    timeout: Duration,
     /// There while the socket takes nothing.
     stall: Option<Stall>,
 }
 
 impl Writer {
-    /// Sends a message: returns when the socket has taken it.
+    /// Sends a message: it goes out with whatever else the handler sends in the same turn, in one write, when the handler next
+    /// waits for anything.
+    ///
+    /// That is so while a route's session, or [`WebSocket::run`](crate::WebSocket::run), runs a handler. Otherwise, and where the
+    /// socket has not taken what was sent before, or 64 KiB are queued, it returns when the socket has taken the message: who
+    /// sends faster than the peer reads is slowed down. [`flush`](Self::flush) writes at once, for instance before a long
+    /// computation.
     ///
     /// # Errors
     ///
@@ -41,12 +44,15 @@ impl Writer {
         // There is room, but for what dropped calls have left behind, and what senders have queued.
         self.room().await?;
         self.feed(message)?;
+        if self.outbox.may_hold() {
+            return Ok(());
+        }
         self.flush().await
     }
 
     /// Queues a message for the next [`flush`](Self::flush). The queue's bound is its callers' affair.
     pub(crate) fn feed(&mut self, message: impl Into<Prepared>) -> Result<(), Error> {
-        self.outbox.feed(&message.into())
+        self.outbox.feed(message.into())
     }
 
     /// Begins a text that is sent in parts.
@@ -83,7 +89,7 @@ impl Writer {
 
     /// Makes a sender, for other tasks.
     pub fn sender(&self) -> Sender {
-        Sender::new(self.outbox.clone(), self.timeout)
+        Sender::new(self.outbox.clone())
     }
 
     /// Waits until the queue has room.
@@ -91,8 +97,12 @@ impl Writer {
         std::future::poll_fn(|cx| self.poll_room(cx)).await
     }
 
-    /// Writes all that is queued. Cancel safe.
-    pub(crate) async fn flush(&mut self) -> Result<(), Error> {
+    /// Writes at once what is queued, and returns when the socket has taken it. Cancel safe.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`send`](Self::send).
+    pub async fn flush(&mut self) -> Result<(), Error> {
         std::future::poll_fn(|cx| self.poll_write(cx)).await
     }
 
@@ -102,8 +112,8 @@ impl Writer {
         self.outbox.clear();
     }
 
-    pub(crate) fn new(outbox: Arc<Outbox>, timeout: Duration) -> Self {
-        Self { outbox, timeout, stall: None }
+    pub(crate) fn new(outbox: Arc<Outbox>) -> Self {
+        Self { outbox, stall: None }
     }
 
     pub(crate) fn outbox(&self) -> &Arc<Outbox> {
@@ -124,7 +134,7 @@ impl Writer {
             self.stall = None;
             return Poll::Ready(written.map_err(Error::from));
         }
-        Poll::Ready(Err(ready!(Stall::poll(&mut self.stall, &self.outbox, self.timeout, cx))))
+        Poll::Ready(Err(ready!(Stall::poll(&mut self.stall, &self.outbox, cx))))
     }
 }
 

@@ -1,12 +1,13 @@
-//! How many connections there may be, and what is counted of them.
+//! How many connections there may be.
 
 use rest::conf::ForwardedHeader;
 use rest::{Engine, Metrics, RestConf};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
-use ws::{End, Error, Upgrader, WebSocket, WsConf};
+use ws::{Error, Upgrader, WebSocket, WsConf};
 
-use crate::support::{Head, Peer, Served, close, conf, masked, request, serve, text};
+use crate::metrics::wait_for;
+use crate::support::{Head, Peer, Served, close, conf, request, serve, text};
 
 async fn echo(mut socket: WebSocket) -> Result<(), Error> {
     while let Some(message) = socket.recv().await? {
@@ -39,15 +40,6 @@ async fn knock(served: &Served, path: &str, client: &str) -> (Peer<TcpStream>, H
     peer.write(request(path, &[("X-Forwarded-For", &[client])])).await;
     let response = peer.head().await;
     (peer, response)
-}
-
-/// Waits until the metrics have this line: a connection ends a moment after its client has seen the end.
-async fn wait_for(metrics: &Metrics, line: &str) {
-    let begin = Instant::now();
-    while !metrics.text().lines().any(|it| it == line) {
-        assert!(begin.elapsed().as_secs() < 10, "{line} in\n{}", metrics.text());
-        tokio::task::yield_now().await;
-    }
 }
 
 fn refusal(response: &Head) -> (&str, Option<&str>, &str) {
@@ -127,52 +119,4 @@ async fn a_place_that_a_client_did_not_wait_for_is_free_again() {
     while knock(&served, "/ws", "192.0.2.1").await.1.start_line != "HTTP/1.1 101 Switching Protocols" {
         assert!(begin.elapsed().as_secs() < 10, "{}", metrics.text());
     }
-}
-
-#[tokio::test]
-async fn the_metrics_say_what_there_was_and_how_it_ended() {
-    let (served, metrics) = engine(WsConf::default()).await;
-    let mut peer = served.open("/ws").await;
-    peer.write([text("hello"), text("world"), close(1000, "")].concat()).await;
-    assert_eq!(peer.rest().await.len(), 3);
-    let mut peer = served.open("/ws").await;
-    peer.write(masked(0x83, "reserved")).await;
-    peer.closed().await;
-    drop(peer);
-    let mut peer = served.connect().await;
-    peer.write(request("/ws", &[("Origin", &["https://elsewhere.example"])])).await;
-    assert_eq!(peer.head().await.start_line, "HTTP/1.1 403 Forbidden");
-
-    let end = |end: End| format!(r#"ws_connections_closed_total{{end="{}"}} 1"#, end.label());
-    for line in [
-        "ws_connections_open 0",
-        "ws_connections_opened_total 2",
-        &end(End::PeerClosed),
-        &end(End::ProtocolError),
-        r#"ws_handshakes_refused_total{cause="origin"} 1"#,
-        r#"ws_messages_total{direction="in"} 2"#,
-        r#"ws_messages_total{direction="out"} 2"#,
-        r#"ws_bytes_total{direction="in"} 69"#, // two texts of 11 bytes, a close of 8, a frame of 14, its close of 25
-        r#"ws_bytes_total{direction="out"} 39"#, // two of 7, a close of 4 and one of 21
-    ] {
-        wait_for(&metrics, line).await;
-    }
-}
-
-#[tokio::test]
-async fn a_long_life_is_counted_while_it_lasts() {
-    let quick = WsConf { ping_interval: std::time::Duration::from_millis(100), ..WsConf::default() };
-    let (served, metrics) = engine(quick).await;
-    let mut peer = served.open("/ws").await;
-    peer.write(text("hello")).await;
-    assert_eq!(peer.text().await, "hello");
-    let ping = peer.frame().await;
-    peer.write(masked(0x8a, ping.payload)).await;
-    wait_for(&metrics, "ws_rtt_seconds_count 1").await;
-    for _ in 0..12 {
-        let ping = peer.frame().await;
-        peer.write(masked(0x8a, ping.payload)).await;
-    }
-    wait_for(&metrics, r#"ws_messages_total{direction="in"} 1"#).await;
-    wait_for(&metrics, "ws_connections_open 1").await;
 }

@@ -4,12 +4,12 @@ use bytes::Bytes;
 use h2::client::{self, SendRequest};
 use h2::{Reason, RecvStream, SendStream};
 use http::request::Parts;
-use rest::extract::State;
+use rest::extract::{FromRequestParts, State};
 use rest::{Engine, Method, Request, Response, Route, StatusCode, Upgrade};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
-use ws::{Error, HandshakeError, Upgrader, WebSocket};
+use ws::{Error, HandshakeError, Upgrader, WebSocket, WsConf};
 
 use crate::support::{Frame, Peer, Served, conf, masked, serve, text};
 
@@ -27,6 +27,21 @@ async fn echo(mut socket: WebSocket, parts: Parts) -> Result<(), Error> {
 async fn by_hand(upgrade: Upgrade, parts: Parts) -> Result<Response, HandshakeError> {
     let greet = |mut socket: WebSocket| async move { socket.send("by hand").await };
     Upgrader::default().upgrade(&parts, upgrade, greet)
+}
+
+/// Who has a seat; nobody has.
+struct Seat;
+
+impl<S: Sync> FromRequestParts<S> for Seat {
+    type Rejection = StatusCode;
+
+    async fn from_request_parts(_: &mut Parts, _: &S) -> Result<Self, StatusCode> {
+        Err(StatusCode::UNAUTHORIZED)
+    }
+}
+
+async fn seated(socket: WebSocket, _: Seat) -> Result<(), Error> {
+    never_reads(socket).await
 }
 
 async fn never_reads(mut socket: WebSocket) -> Result<(), Error> {
@@ -58,10 +73,15 @@ async fn says_what_it_is(request: Request) -> String {
 async fn start() -> (Served, mpsc::UnboundedReceiver<String>) {
     let (heard, told) = mpsc::unbounded_channel();
     let chat = Upgrader::default().subprotocols(["chat.v2", "chat.v1"]);
+    let one_on_a_route = WsConf { max_connections_per_route: 1, ..WsConf::default() };
+    let one_of_an_address = WsConf { max_connections_per_ip: 1, ..WsConf::default() };
     let mut engine = Engine::with_state(conf(), heard);
     engine
         .add_route(chat.clone().route("/ws", echo))
         .add_route(chat.require_subprotocol().route("/strict", echo))
+        .add_route(Upgrader::new(one_on_a_route).route("/full", never_reads))
+        .add_route(Upgrader::new(one_of_an_address).route("/mine", never_reads))
+        .add_route(ws::route("/seat", seated))
         .add_route(Route::get("/by-hand", by_hand))
         .add_route(ws::route("/never-reads", never_reads))
         .add_route(ws::route("/floods", floods))
@@ -187,6 +207,8 @@ async fn a_handshake_is_judged_as_on_http_1_1_row_for_row() {
     let v1: &[_] = &[("sec-websocket-protocol", "chat.v1")];
     let agreed = "permessage-deflate; server_no_context_takeover; client_no_context_takeover";
     let deflate: &[_] = &[("sec-websocket-extensions", agreed)];
+    let later: &[_] = &[("retry-after", "5")];
+    let _first = [http2.open("/full").await, http2.open("/mine").await];
     for (what, path, headers, status, expected) in [
         ("no version", "/ws", vec![], bad, want_13),
         ("an old version", "/ws", vec![("sec-websocket-version", "8")], bad, want_13),
@@ -209,6 +231,9 @@ async fn a_handshake_is_judged_as_on_http_1_1_row_for_row() {
         ("compression", "/ws", with("sec-websocket-extensions", "permessage-deflate"), ok, deflate),
         ("an unknown extension", "/ws", with("sec-websocket-extensions", "x-unknown"), ok, &[]),
         ("a malformed extension", "/ws", with("sec-websocket-extensions", "a;"), bad, &[]),
+        ("an extractor's refusal", "/seat", VERSION.to_vec(), StatusCode::UNAUTHORIZED, &[]),
+        ("one too many on a route", "/full", VERSION.to_vec(), StatusCode::SERVICE_UNAVAILABLE, later),
+        ("one too many of an address", "/mine", VERSION.to_vec(), StatusCode::TOO_MANY_REQUESTS, later),
         ("an unknown path", "/no", VERSION.to_vec(), StatusCode::NOT_FOUND, &[]),
         ("a page", "/page", VERSION.to_vec(), StatusCode::METHOD_NOT_ALLOWED, &[("allow", "GET")]),
         ("a form", "/form", VERSION.to_vec(), StatusCode::METHOD_NOT_ALLOWED, &[("allow", "POST")]),

@@ -1,12 +1,14 @@
 //! The crate as its users and their clients see it: requests, frames, times.
 
 mod support;
+mod record;
 mod tenure;
 mod handshake;
 mod http2;
 mod origin;
 mod messages;
 mod sending;
+mod turns;
 mod violations;
 mod attacks;
 mod corpus;
@@ -14,6 +16,7 @@ mod gate;
 mod deflate;
 mod closing;
 mod caps;
+mod metrics;
 mod deadlines;
 mod session;
 mod stopping;

@@ -1,17 +1,14 @@
 //! Sending from several tasks, in parts, and what that makes of the socket.
 
-use std::io::{self, IoSlice};
-use std::pin::Pin;
-use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_util::{FutureExt, SinkExt};
 use rest::Engine;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
+use tokio::io::AsyncReadExt;
 use tokio::time::{Instant, sleep};
 use ws::{CloseCode, Compression, Error, Message, Prepared, Upgrader, WebSocket, WsConf};
 
+use crate::record::{Call, Record};
 use crate::support::{Frame, conf, masked, pair, serve, text};
 
 const STALL: Duration = Duration::from_secs(10);
@@ -207,70 +204,6 @@ async fn parts_and_senders_are_compressed_with_and_without_context_takeover() {
     }
 }
 
-/// A socket that takes everything and remembers how it was given; what comes in has come together.
-#[derive(Clone, Default)]
-struct Record {
-    calls: Arc<Mutex<Vec<Call>>>,
-    incoming: Arc<Mutex<Vec<u8>>>,
-}
-
-#[derive(Debug, PartialEq)]
-enum Call {
-    Write(usize),
-    Vectored(usize),
-    Flush,
-}
-
-impl Record {
-    fn note(&self, call: Call) {
-        self.calls.lock().expect("no panic").push(call);
-    }
-
-    fn calls(&self) -> Vec<Call> {
-        std::mem::take(&mut *self.calls.lock().expect("no panic"))
-    }
-}
-
-impl AsyncRead for Record {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let incoming = std::mem::take(&mut *self.incoming.lock().expect("no panic"));
-        if incoming.is_empty() {
-            return Poll::Pending;
-        }
-        buffer.put_slice(&incoming);
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl AsyncWrite for Record {
-    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.note(Call::Write(bytes.len()));
-        Poll::Ready(Ok(bytes.len()))
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-        slices: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        self.note(Call::Vectored(slices.len()));
-        Poll::Ready(Ok(slices.iter().map(|slice| slice.len()).sum()))
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.note(Call::Flush);
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-}
-
 #[tokio::test]
 async fn short_frames_go_out_in_one_write_long_ones_vectored_and_each_turn_is_flushed_once() {
     use Call::{Flush, Vectored, Write};
@@ -296,8 +229,7 @@ async fn short_frames_go_out_in_one_write_long_ones_vectored_and_each_turn_is_fl
 async fn what_is_fed_goes_out_in_one_write_once_there_is_nothing_more_to_receive() {
     let record = Record::default();
     let mut socket = WebSocket::from_raw(record.clone(), WsConf::default()).await;
-    *record.incoming.lock().unwrap() =
-        [text("one"), text("two"), masked(0x89, "ping"), text("three")].concat();
+    record.say([text("one"), text("two"), masked(0x89, "ping"), text("three")].concat());
     for _ in 0..3 {
         let message = socket.recv().await.unwrap().unwrap();
         socket.feed(message).await.unwrap();

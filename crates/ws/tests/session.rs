@@ -230,7 +230,7 @@ async fn one_line_tells_how_a_connection_went() {
         assert_eq!(peer.next().await, None);
         lines.wait_for(expected).await;
     }
-    let mut peer = served.open("/echo").await;
+    let mut peer = served.open("/echo?token=secret").await;
     peer.write([text("a secret"), crate::support::close(1001, "leaving")].concat()).await;
     assert_eq!(peer.text().await, "a secret");
     lines.wait_for(r#"code=1001 reason="leaving" by="client""#).await;

@@ -74,7 +74,7 @@ pub(crate) const STEPS: [Step; 9] = [
 ];
 
 /// Those with a module `interleavings`, and a feature `_loom` that its shared types are loom's with.
-const MODELLED: [&str; 1] = ["zeroxide-hub"];
+const MODELLED: [&str; 2] = ["zeroxide-hub", "zeroxide-ws"];
 
 /// One of the things that must hold.
 pub(crate) struct Step {

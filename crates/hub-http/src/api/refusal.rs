@@ -13,7 +13,12 @@ pub(super) fn refuse(error: HubError) -> Error {
             let msg = format!("{error}: it is at offset {}, epoch {}", position.offset, position.epoch);
             return Error::new(StatusCode::GONE, msg);
         }
-        HubError::Closed | HubError::Draining(_) | HubError::Full => StatusCode::SERVICE_UNAVAILABLE,
+        HubError::Closed
+        | HubError::Draining(_)
+        | HubError::Full
+        | HubError::Unavailable
+        | HubError::Overloaded
+        | HubError::Unanswered { .. } => StatusCode::SERVICE_UNAVAILABLE,
         _ => StatusCode::CONFLICT,
     };
     Error::new(status, error.to_string())

@@ -1,10 +1,12 @@
 //! What an engine counts.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures_util::FutureExt;
 use http::StatusCode;
-use prometheus_client::metrics::counter::Counter;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::metrics::counter::{ConstCounter, Counter};
 use tower::{ServiceExt, service_fn};
 
 use super::*;
@@ -141,4 +143,24 @@ async fn a_library_has_its_own_metrics_once_per_engine() {
     }
     has(&metrics, "own_total 3");
     assert_eq!(metrics.text().matches("own_total").count(), 1);
+}
+
+#[test]
+fn what_a_collector_gathers_is_as_of_the_moment_it_is_asked_for() {
+    #[derive(Debug)]
+    struct Counted(Arc<AtomicU64>);
+
+    impl Collector for Counted {
+        fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+            let counter = ConstCounter::new(self.0.load(Ordering::Relaxed));
+            let kind = counter.metric_type();
+            counter.encode(encoder.encode_descriptor("elsewhere", "What is counted elsewhere", None, kind)?)
+        }
+    }
+
+    let (metrics, count) = (Metrics::new(), Arc::<AtomicU64>::default());
+    metrics.register_collector(Counted(count.clone()));
+    has(&metrics, "elsewhere_total 0");
+    count.store(7, Ordering::Relaxed);
+    has(&metrics, "elsewhere_total 7");
 }

@@ -75,6 +75,7 @@ impl Inspector {
         } else {
             message.check()?;
         }
+        self.deflated += (available - input.len()) as u64;
         self.advance(available - input.len());
         self.stage = Stage::Inflated { left, mask };
         let goes_on = is_frame_end && self.end_frame();

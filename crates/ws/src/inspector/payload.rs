@@ -54,7 +54,7 @@ impl Inspector {
     }
 
     /// Takes a message out, whose payload is there whole.
-    fn take_out(&mut self, len: usize, key: [u8; 4], input: &mut &[u8]) {
+    pub(super) fn take_out(&mut self, len: usize, key: [u8; 4], input: &mut &[u8]) {
         let (payload, rest) = input.split_at(len);
         let mut payload = payload.to_vec();
         mask::apply(&mut payload, key);

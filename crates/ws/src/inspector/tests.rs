@@ -157,10 +157,21 @@ fn pass_with(
     let (mut pieces, mut rooms) = (pieces.iter().cycle(), rooms.iter().cycle());
     loop {
         let mut room = vec![0xee; *rooms.next().unwrap()];
-        let step = inspector.pass(&wire[begin..end], &mut room, || now);
-        passed.extend_from_slice(&room[..step.written]);
-        begin += step.read;
-        if let Some(Whole { is_text, payload }) = inspector.take_whole() {
+        let (mut input, mut step) = (&wire[begin..end], Passed::default());
+        // As the gate asks, where tungstenite has nothing; now and then it has.
+        let next = if room.len() % 2 == 0 { inspector.take_next(&mut input, || now) } else { Ok(None) };
+        begin = end - input.len();
+        let whole = match next {
+            Ok(None) => {
+                step = inspector.pass(input, &mut room, || now);
+                passed.extend_from_slice(&room[..step.written]);
+                begin += step.read;
+                inspector.take_whole()
+            }
+            Ok(whole) => whole,
+            Err(verdict) => return (passed, Some(verdict)),
+        };
+        if let Some(Whole { is_text, payload }) = whole {
             assert_eq!(step.written, 0, "what was passed before is to be read first");
             let first = FIN | if is_text { TEXT } else { BINARY };
             if let Ok(len) = payload.len().try_into() {
@@ -288,9 +299,10 @@ proptest! {
         let mut drafts = drafts;
         drafts.retain(|draft| draft.opcode != 8);
         for draft in &mut drafts {
-            draft.payload.truncate(512);
+            draft.payload.truncate(DIRECT.into());
         }
         let wire = wire(Role::Server, &drafts, false);
+        let rooms: Vec<_> = rooms.iter().map(|room| room | 1).collect(); // so that nothing goes past tungstenite
         prop_assert_eq!(pass(&WsConf::default(), &wire, &pieces, &rooms), (wire, None));
     }
 

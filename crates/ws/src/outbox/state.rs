@@ -31,6 +31,8 @@ pub(super) struct State {
     pub(super) written: u64,
     /// Whether a message in parts is going out, which no other may interrupt.
     pub(super) is_streaming: bool,
+    /// Whether the handler is in a turn, at whose end everything queued is written.
+    pub(super) is_corked: bool,
     pub(super) ping: Option<[u8; 4]>,
     /// Those that go out together; see [`State::pong`].
     pub(super) pongs: VecDeque<Bytes>,
@@ -56,6 +58,7 @@ impl State {
             begun: 0,
             written: 0,
             is_streaming: false,
+            is_corked: false,
             ping: None,
             pongs: VecDeque::new(),
             close: None,
@@ -173,7 +176,7 @@ impl State {
 }
 
 /// How many bytes go into one write, beside [`MAX_BATCH_MESSAGES`], so that a pong or a close waits for no more than this.
-const MAX_BATCH_BYTES: usize = 64 * 1024;
+pub(super) const MAX_BATCH_BYTES: usize = 64 * 1024;
 
 /// How many pongs go out together at most.
 const MAX_PONGS: usize = 16;

@@ -12,18 +12,23 @@ pub(super) struct Client {
 }
 
 impl Client {
+    /// Connects, and offers compression; what comes compressed is counted and not inflated.
     pub(super) async fn connect(addr: SocketAddr, path: &str) -> io::Result<Self> {
         let mut stream = TcpStream::connect(addr).await?;
         stream.set_nodelay(true)?;
         let request = format!(
             "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+             Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n"
         );
         stream.write_all(request.as_bytes()).await?;
         let mut client = Self { stream, buffer: vec![0; 4096], filled: 0 };
         loop {
             client.fill().await?;
-            let Some(head) = client.buffer[..client.filled].windows(4).position(|it| it == b"\r\n\r\n") else { continue };
+            let Some(head) = client.buffer[..client.filled].windows(4).position(|it| it == b"\r\n\r\n")
+            else {
+                continue;
+            };
             if !client.buffer.starts_with(b"HTTP/1.1 101") {
                 return Err(io::Error::other(String::from_utf8_lossy(&client.buffer[..head]).into_owned()));
             }

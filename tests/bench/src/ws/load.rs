@@ -12,7 +12,12 @@ use super::client::{Client, masked};
 const TEXT: [u8; 64] = [b'x'; 64];
 
 /// On each connection so many messages at a time, and the next ones when all have come back. Returns how many came back.
-pub(super) async fn echo(addr: SocketAddr, connections: usize, window: usize, time: Duration) -> io::Result<u64> {
+pub(super) async fn echo(
+    addr: SocketAddr,
+    connections: usize,
+    window: usize,
+    time: Duration,
+) -> io::Result<u64> {
     let end = Instant::now() + time;
     let frames = Arc::new(masked(0x81, &TEXT).repeat(window));
     each(connections, || {
@@ -33,8 +38,14 @@ pub(super) async fn echo(addr: SocketAddr, connections: usize, window: usize, ti
     .await
 }
 
-/// One talks 50 times a second, and all hear it. Returns how often it was heard.
-pub(super) async fn fan_out(addr: SocketAddr, connections: usize, time: Duration) -> io::Result<u64> {
+/// One talks 50 times a second, in texts of so many bytes, and all hear it. Returns how often it was heard.
+pub(super) async fn fan_out(
+    addr: SocketAddr,
+    connections: usize,
+    bytes: usize,
+    time: Duration,
+) -> io::Result<u64> {
+    let frame = masked(0x81, &line(bytes));
     let heard = Arc::new(AtomicU64::new(0));
     let mut receivers = JoinSet::new();
     for _ in 0..connections {
@@ -49,7 +60,7 @@ pub(super) async fn fan_out(addr: SocketAddr, connections: usize, time: Duration
     let (mut pace, end, mut said) = (interval(Duration::from_millis(20)), Instant::now() + time, 0);
     while Instant::now() < end {
         pace.tick().await;
-        talker.send(&masked(0x81, &TEXT)).await?;
+        talker.send(&frame).await?;
         said += 1;
     }
     let all = said * connections as u64;
@@ -61,6 +72,13 @@ pub(super) async fn fan_out(addr: SocketAddr, connections: usize, time: Duration
         sleep(Duration::from_millis(1)).await;
     }
     Ok(all)
+}
+
+/// What somebody may say in a chat, of so many bytes.
+fn line(bytes: usize) -> Vec<u8> {
+    let words = (0..)
+        .map(|n| format!(r#"{{"id":{n},"user":"user-{}","text":"line {} of many"}}"#, n * n % 97, n * 7));
+    words.flat_map(String::into_bytes).take(bytes).collect()
 }
 
 /// Connects and closes, so many at a time. Returns how often.

@@ -1,4 +1,5 @@
-//! WebSockets, with messages of 64 bytes: echo, fan-out, handshakes, and what an idle connection takes.
+//! WebSockets, with messages of 64 bytes, and of 1 KiB where they are compressed: echo, fan-out, handshakes, and what an idle
+//! connection takes.
 
 mod client;
 mod load;
@@ -13,19 +14,30 @@ use crate::server::Server;
 pub(crate) use servers::serve;
 
 /// The kinds, and which of the servers each one has.
-pub(crate) const KINDS: [&str; 5] = ["ws-echo", "ws-echo-16", "ws-fanout", "ws-handshake", "ws-idle"];
+pub(crate) const KINDS: [&str; 6] =
+    ["ws-echo", "ws-echo-16", "ws-fanout", "ws-fanout-deflate", "ws-handshake", "ws-idle"];
 
 pub(crate) fn measure(kind: &str, options: &Options) -> Result<(), Box<dyn Error>> {
     let connections = options.connections;
-    let (all, of_fan_out) = (("ws", &["ws", "axum", "fastwebsockets"][..]), ("ws", &["ws", "axum", "bare writes"][..]));
-    let echoes = ("ws", &["ws", "ws, fed", "axum", "fastwebsockets"][..]);
+    let (all, of_fan_out) =
+        (("ws", &["ws", "axum", "fastwebsockets"][..]), ("ws", &["ws", "axum", "bare writes"][..]));
+    let compressed = ("ws", &["ws, uncompressed", "ws"][..]);
     match kind {
-        "ws-echo" => cpu_per("message", echoes, options, async |addr, time| load::echo(addr, connections, 1, time).await),
-        "ws-echo-16" => cpu_per("message", echoes, options, async |addr, time| load::echo(addr, connections, 16, time).await),
-        "ws-fanout" => {
-            cpu_per("delivery", of_fan_out, options, async |addr, time| load::fan_out(addr, connections, time).await)
+        "ws-echo" => {
+            cpu_per("message", all, options, async |addr, time| load::echo(addr, connections, 1, time).await)
         }
-        "ws-handshake" => cpu_per("handshake", all, options, async |addr, time| load::handshakes(addr, connections, time).await),
+        "ws-echo-16" => {
+            cpu_per("message", all, options, async |addr, time| load::echo(addr, connections, 16, time).await)
+        }
+        "ws-fanout" => cpu_per("delivery", of_fan_out, options, async |addr, time| {
+            load::fan_out(addr, connections, 64, time).await
+        }),
+        "ws-fanout-deflate" => cpu_per("delivery", compressed, options, async |addr, time| {
+            load::fan_out(addr, connections, 1024, time).await
+        }),
+        "ws-handshake" => cpu_per("handshake", all, options, async |addr, time| {
+            load::handshakes(addr, connections, time).await
+        }),
         _ => idle(all, options),
     }
 }
@@ -33,16 +45,21 @@ pub(crate) fn measure(kind: &str, options: &Options) -> Result<(), Box<dyn Error
 /// How much the server's process grows for each connection that does nothing: before and after a burst on each.
 fn idle((kind, names): (&str, &[&str]), options: &Options) -> Result<(), Box<dyn Error>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    println!("KB of resident memory for each of {} connections, medians of {} rounds", options.connections, options.rounds);
+    println!(
+        "KB of resident memory for each of {} connections, medians of {} rounds",
+        options.connections, options.rounds
+    );
     println!("{:20} {:>9} {:>17}", "", "idle", "after 16 KiB each");
     for name in names {
         let (mut quiet, mut after) = (Vec::new(), Vec::new());
         for _ in 0..options.rounds {
             let server = Server::start(kind, name)?;
             runtime.block_on(async {
-                let per_connection =
-                    |bytes: u64| bytes as f64 / 1000.0 / options.connections as f64;
-                let before = { load::idle(server.addr, 1).await?; server.resident()? };
+                let per_connection = |bytes: u64| bytes as f64 / 1000.0 / options.connections as f64;
+                let before = {
+                    load::idle(server.addr, 1).await?;
+                    server.resident()?
+                };
                 let mut idle = load::idle(server.addr, options.connections).await?;
                 quiet.push(per_connection(server.resident()?.saturating_sub(before)));
                 idle.burst(16 << 10).await?;

@@ -17,7 +17,7 @@ use rest::{Engine, RestConf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::broadcast;
 use tracing_subscriber::layer::SubscriberExt;
-use ws::Prepared;
+use ws::{Compression, Prepared, Upgrader, WsConf};
 
 /// Serves until it is killed.
 #[tokio::main]
@@ -25,8 +25,11 @@ pub(crate) async fn serve(which: &str) -> Result<(), Box<dyn Error>> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     println!("{}", listener.local_addr()?);
     match which {
-        "ws" => zeroxide(listener, false).await,
-        "ws, fed" => zeroxide(listener, true).await,
+        "ws" => zeroxide(listener, WsConf::default()).await,
+        "ws, uncompressed" => {
+            let compression = Compression { enabled: false, ..Compression::default() };
+            zeroxide(listener, WsConf { compression, ..WsConf::default() }).await
+        }
         "axum" => axum_routes(listener).await,
         "fastwebsockets" => fastwebsockets_echo(listener).await,
         "bare writes" => bare_writes(listener).await,
@@ -34,17 +37,11 @@ pub(crate) async fn serve(which: &str) -> Result<(), Box<dyn Error>> {
     }
 }
 
-/// The defaults, all of them, and an echo by `send` or by `feed`; the log's lines are made, and written to nowhere.
-async fn zeroxide(listener: TcpListener, is_fed: bool) -> Result<(), Box<dyn Error>> {
+/// The defaults, all of them, but for what `conf` says; the log's lines are made, and written to nowhere.
+async fn zeroxide(listener: TcpListener, conf: WsConf) -> Result<(), Box<dyn Error>> {
     async fn echo(mut socket: ws::WebSocket) -> Result<(), ws::Error> {
         while let Some(message) = socket.recv().await? {
             socket.send(message).await?;
-        }
-        Ok(())
-    }
-    async fn fed(mut socket: ws::WebSocket) -> Result<(), ws::Error> {
-        while let Some(message) = socket.recv().await? {
-            socket.feed(message).await?;
         }
         Ok(())
     }
@@ -54,10 +51,11 @@ async fn zeroxide(listener: TcpListener, is_fed: bool) -> Result<(), Box<dyn Err
     let log = tracing_subscriber::registry().with(LogConf::default().layer_to(io::sink));
     tracing::subscriber::set_global_default(log)?;
     // Of a machine that is busy with measuring, nothing is to be shed; the counting for it goes on.
-    let conf = RestConf { cpu_threshold: 1000, ..RestConf::default() };
-    let mut engine = Engine::with_state(conf, Hub::spawn(HubConf::default()));
-    engine.add_route(if is_fed { ws::route("/echo", fed) } else { ws::route("/echo", echo) });
-    engine.add_route(ws::route("/fan", fan));
+    let rest = RestConf { cpu_threshold: 1000, ..RestConf::default() };
+    let mut engine = Engine::with_state(rest, Hub::spawn(HubConf::default()));
+    let upgrader = Upgrader::new(conf);
+    engine.add_route(upgrader.clone().route("/echo", echo));
+    engine.add_route(upgrader.route("/fan", fan));
     Ok(engine.serve(listener, std::future::pending()).await?)
 }
 
@@ -65,7 +63,8 @@ async fn zeroxide(listener: TcpListener, is_fed: bool) -> Result<(), Box<dyn Err
 async fn axum_routes(listener: TcpListener) -> Result<(), Box<dyn Error>> {
     async fn echo(mut socket: WebSocket) {
         while let Some(Ok(message)) = socket.recv().await {
-            if matches!(message, Message::Text(_) | Message::Binary(_)) && socket.send(message).await.is_err() {
+            if matches!(message, Message::Text(_) | Message::Binary(_)) && socket.send(message).await.is_err()
+            {
                 return;
             }
         }
