@@ -85,6 +85,8 @@ function reconnect() {
 
 profile.onRename(reconnect);
 hub.on("state", ({ state, why }) => {
+  // Whoever was too slow could not be told at the time.
+  if (state === "connected" && why?.code === "too_slow") rooms.inView()?.note(status.inWords(why), "bad");
   if (state !== "closed" || why?.code !== "rejected" || nameBefore === profile.name()) return;
   const refused = profile.name();
   profile.rename(nameBefore);

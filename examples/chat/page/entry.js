@@ -20,7 +20,7 @@ export function line({ user = "", name, own, at, text, action, state }) {
     said.prepend(make("b", {}, name), " ");
   } else if (EMOJI.test(text)) element.classList.add("emoji");
   const foot = make("p", { className: "foot" }, time(at));
-  if (own) foot.append(icon("sent"), make("span", { className: "unseen mark" }, state));
+  if (own) foot.append(icon(state), make("span", { className: "unseen mark" }, state));
   else who.append(" ", ...foot.childNodes);
   element.append(avatar, make("div", { className: "bubble" }, who, said, foot));
   return element;
@@ -30,6 +30,7 @@ export function line({ user = "", name, own, at, text, action, state }) {
 export function mark(element, state, why = "", ...actions) {
   element.dataset.state = state;
   element.querySelector(".mark").textContent = state;
+  element.querySelector(".foot svg").replaceWith(icon(state));
   element.querySelector(".why")?.remove();
   if (why) element.querySelector(".bubble").append(make("p", { className: "why" }, why, ...actions));
 }
@@ -63,9 +64,9 @@ export function initials(name) {
 
 /** The colour of a name. */
 export function hue(name) {
-  let hash = 7;
-  for (const char of name) hash = (hash * 31 + char.codePointAt(0)) >>> 0;
-  return (hash * 47) % 360;
+  let hash = 0x811c9dc5; // FNV-1a
+  for (const char of name) hash = Math.imul(hash ^ char.codePointAt(0), 0x01000193);
+  return (hash >>> 0) % 360;
 }
 
 function time(at) {

@@ -30,8 +30,9 @@ export function show(entries, follow) {
   requestAnimationFrame(() => { log.ariaLive = "polite"; });
 }
 
-/** Adds an entry at the end; one that stands there already is moved. */
-export function add(entry) {
+/** Adds an entry at the end; one that stands there already is moved. What was `replayed` is not read out, as it is many. */
+export function add(entry, replayed = false) {
+  if (replayed) log.ariaLive = "off";
   if (!waiting.length) document.hidden ? setTimeout(flush, 200) : requestAnimationFrame(flush);
   waiting = waiting.filter((it) => it !== entry);
   waiting.push(entry);
@@ -58,6 +59,7 @@ function flush() {
   log.append(...waiting.splice(0));
   if (following) follow();
   else latest.hidden = false;
+  if (log.ariaLive === "off") requestAnimationFrame(() => { log.ariaLive = "polite"; });
 }
 
 log.addEventListener("scroll", () => {

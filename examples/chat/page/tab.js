@@ -12,9 +12,8 @@ const ENTRIES = 500; // kept in the page; the oldest go first
 export class Tab {
   unread = 0;
   follows = true;
-  /** Why it may not be entered. */
-  refused = "";
   #hub; #changed; #divider;
+  #joins = 0;
   #missed = 0; // texts that came after the last join, and were said before it
   #entries = [];
   #pending = new Map(); // own lines without an answer, by key
@@ -34,7 +33,7 @@ export class Tab {
     this.typing = new Typing(changed);
     const room = this.room = hub.join(topic, { history });
     room.on("joined", () => {
-      this.refused = "";
+      this.#joins++;
       this.#missed = 0;
       changed();
     });
@@ -54,8 +53,7 @@ export class Tab {
     room.on("gap", ({ from, to }) => this.note(`${counted(to - from + 1, "message")} lost: this page was too slow`, "bad"));
     room.on("left", ({ code, message }) => {
       if (code === "left") return;
-      this.refused = message ?? code;
-      this.note(`This room is closed to you: ${this.refused}`, "bad");
+      this.note(`This room is closed to you: ${message ?? code}`, "bad");
       changed();
     });
   }
@@ -142,17 +140,18 @@ export class Tab {
     }
     const name = from?.info?.name ?? "server";
     const said = line({ user: from?.user, name, own, at, text: data.text, action: data.action, state: "sent" });
-    const isNew = !own && !(this.isShown && log.isSeen());
+    // What was said before we were ever here is no news.
+    const isNew = !own && !(replayed && this.#joins === 1) && !(this.isShown && log.isSeen());
     if (isNew) {
       if (!this.#divider && this.#entries.length) this.#add(this.#divider = divider());
       this.unread++;
     }
-    this.#add(said);
+    this.#add(said, replayed);
     if (isNew) this.#changed();
   }
 
   /** Adds an entry, or moves it to its place in the room's order: behind all that has one. */
-  #add(entry) {
+  #add(entry, replayed = false) {
     const last = this.#entries.at(-1);
     if (entry === last) return this.#join(this.#entries.at(-2), entry);
     const index = this.#entries.indexOf(entry);
@@ -163,10 +162,11 @@ export class Tab {
     }
     this.#join(this.#entries.at(-1), entry);
     this.#entries.push(entry);
-    if (this.isShown) log.add(entry);
+    if (this.isShown) log.add(entry, replayed);
     while (this.#entries.length > ENTRIES) {
       const oldest = this.#entries.shift();
       if (this.isShown) log.remove(oldest);
+      for (const [key, entry] of this.#pending) if (entry === oldest) this.#pending.delete(key);
     }
   }
 
