@@ -89,7 +89,7 @@ async fn the_page_is_told_the_rules_and_what_the_hub_counts() {
 #[tokio::test]
 async fn what_is_for_developers_is_there_for_them_alone() {
     let chat = Program::chat_with("Host: localhost\n").await;
-    assert_eq!(raw::get(chat.addr(), "/slow/slow-1").await.status(), "404 Not Found");
+    assert_eq!(raw::get(chat.addr(), "/slow/1").await.status(), "404 Not Found");
     let stop = format!("/nodes/{}/stop", chat.addr().port());
     assert_eq!(raw::post(chat.addr(), &stop, "").await.status(), "404 Not Found");
     let told: Value = serde_json::from_str(&raw::get(chat.addr(), "/chat.json").await.body).unwrap();
@@ -101,7 +101,7 @@ async fn a_member_that_stops_reading_is_given_up_with_the_reason_and_the_others_
     let chat = Program::chat_as_it_is().await;
     let mut ann = Member::join(&chat, "Ann", "slow-1").await;
 
-    let mut slow = Client::connect(chat.addr(), "/slow/slow-1").await;
+    let mut slow = Client::connect(chat.addr(), "/slow/1").await;
 
     let (code, reason) = slow.is_closed().await;
     assert_eq!((code, reason.as_str()), (1013, "too slow: fell 201 messages behind"));
@@ -120,7 +120,7 @@ async fn pages_of_other_sites_are_refused() {
         format!("{own}.evil.example"),
         "http://127.0.0.1:1".to_owned(),
     ];
-    for path in ["/ws", "/slow/slow-1"] {
+    for path in ["/ws", "/slow/1"] {
         for origin in &hostile {
             let refusal = raw::handshake(chat.addr(), path, Some(origin)).await;
             let refusal = refusal.err().unwrap_or_else(|| panic!("{origin} may connect to {path}"));

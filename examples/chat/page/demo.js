@@ -36,8 +36,9 @@ export function startSlow(hub, server) {
     setText(report, "A member has stopped reading…");
     const latencies = [];
     let least = Infinity; // what the clocks of both ends differ by, and the shortest way
-    const room = hub.join(`slow-${profile.random().slice(0, 12)}`);
-    const socket = new WebSocket(`${server().replace(/^http/, "ws")}/slow/${room.topic}`);
+    const word = profile.random().slice(0, 12);
+    const room = hub.join(`slow-${word}`);
+    const socket = new WebSocket(`${server().replace(/^http/, "ws")}/slow/${word}`);
     room.on("message", ({ at }) => {
       least = Math.min(least, Date.now() - at);
       latencies.push(Date.now() - at - least);

@@ -26,7 +26,7 @@ async fn slow(
     State(app): State<App>,
     Path(room): Path<String>,
 ) -> Result<(), ws::Error> {
-    let room = TopicName::new(&room).map_err(ws::Error::peer)?;
+    let room = TopicName::new(&format!("slow-{room}")).map_err(ws::Error::peer)?;
     let mut member = app.chat.hub().connect(Identity::default()).await.map_err(ws::Error::peer)?;
     member.join(room.clone(), Join::new()).await.map_err(ws::Error::peer)?;
     let mut ticks = interval(TICK);

@@ -1,5 +1,7 @@
 //! Names of people and of rooms: what they may be, and when two are the same.
 
+use std::collections::HashSet;
+
 use unicode_normalization::UnicodeNormalization;
 
 /// A name that can be shown to anybody: visible characters, normalised (NFC), single spaces between words.
@@ -32,13 +34,14 @@ impl Name {
         let begins = |other: &&str| {
             other.as_bytes().get(..own.len()).is_some_and(|it| it.eq_ignore_ascii_case(own.as_bytes()))
         };
-        let others: Vec<_> = others.filter(|other| !other.is_ascii() || begins(other)).map(folded).collect();
-        let mut numbered = (2..).map(|number| Self(format!("{} {number}", self.0)));
-        let mut name = self.clone();
-        while others.contains(&folded(&name.0)) {
-            name = numbered.next().unwrap_or(name);
+        let others: HashSet<_> =
+            others.filter(|other| !other.is_ascii() || begins(other)).map(folded).collect();
+        if !others.contains(&own) {
+            return self.clone();
         }
-        name
+        let is_free = |number: &u64| !others.contains(&format!("{own} {number}"));
+        let number = (2..).find(is_free).unwrap_or_default();
+        Self(format!("{} {number}", self.0))
     }
 }
 
