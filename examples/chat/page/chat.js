@@ -45,7 +45,7 @@ const COMMANDS = {
   nick: (name, tab) => rename(name) || tab.note(`A name has 1 to ${rules.MaxNameChars} characters.`),
   me: (text, tab) => tab.say(text, true),
   who: (_, tab) => tab.note(`Here: ${listed(tab.people().map(({ name }) => name)) || "nobody yet"}`),
-  join: (room) => rooms.goTo(rooms.named(room, rules.MaxNameChars)),
+  join: (room) => rooms.goTo(rooms.named(room)),
   leave: (_, tab) => rooms.leave(tab) || tab.note("The lobby is never left."),
   help: (_, tab) => tab.note(help()),
 };

@@ -14,6 +14,7 @@ const tabs = new Map();
 let current;
 let open;
 let changed;
+let max;
 
 /**
  * @param {{ hub: import("./hub/hub.js").Hub, history: number, maxChars: number }} options
@@ -21,6 +22,7 @@ let changed;
  */
 export function start({ hub, history, maxChars }, listener) {
   changed = listener;
+  max = maxChars;
   open = (topic) => {
     if (!tabs.has(topic)) tabs.set(topic, new Tab(hub, topic, history, update));
     return tabs.get(topic);
@@ -29,7 +31,7 @@ export function start({ hub, history, maxChars }, listener) {
   addEventListener("hashchange", turn);
   $("join").addEventListener("submit", (event) => {
     event.preventDefault();
-    const topic = named($("join-room").value, maxChars);
+    const topic = named($("join-room").value);
     $("join-room").value = "";
     if (topic) goTo(topic);
   });
@@ -56,11 +58,15 @@ export function leave(tab) {
   return true;
 }
 
-/** What a room is called that somebody typed: as in a URL. */
-export const named = (text, max) => [...text.trim().toLowerCase().replace(/^#/, "").replace(/\s+/g, "-")].slice(0, max).join("");
+/** What a room is called that somebody typed: as in a URL, and one and the same however it was typed. */
+export function named(text) {
+  const name = text.normalize().trim().toLowerCase().replace(/^#/, "").replace(/\s+/g, "-");
+  return [...name].slice(0, max).join("");
+}
 
 function turn() {
-  const topic = decoded(location.hash.slice(1)) || LOBBY;
+  const topic = named(decoded(location.hash.slice(1))) || LOBBY;
+  if (location.hash) history.replaceState(null, "", `#${encodeURIComponent(topic)}`);
   if (topic === current?.topic) return;
   current?.hide(log.isAtEnd());
   current = open(topic);
