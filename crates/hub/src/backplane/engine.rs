@@ -48,7 +48,8 @@ pub trait Engine: Send + Sync + 'static {
     /// behind the position that is answered is delivered. The answers are in the order of the interests.
     fn subscribe(&self, interests: Vec<Interest>) -> Answer<Vec<Subscribed>>;
 
-    /// Delivers nothing more of these topics. What is on its way may still come.
+    /// Delivers nothing more of these topics, in which none of this node's clients is present any more. What is on its way may still
+    /// come.
     fn unsubscribe(&self, topics: Vec<TopicName>) -> Answer<()>;
 
     /// Publishes in a topic, in which this node need not be interested; it is delivered to this node as to others.

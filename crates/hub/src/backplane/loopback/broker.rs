@@ -85,7 +85,7 @@ impl Broker {
             Request::Unsubscribe(topics) => {
                 for topic in topics {
                     if let Some(stream) = self.streams.get_mut(&topic) {
-                        stream.subscribers.remove(&from);
+                        stream.bury(from, now);
                     }
                     self.settle(&topic, now);
                 }
@@ -208,3 +208,33 @@ impl Broker {
 
 /// A node that has given no sign of life for so long is gone, even if nobody is there to say so.
 const TTL: Duration = Duration::from_secs(15);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backplane::Attendee;
+    use crate::conf::PresenceConf;
+    use crate::identity::ClientId;
+    use crate::name::UserId;
+
+    #[test]
+    fn a_topic_that_a_node_lets_go_has_none_of_its_clients() {
+        let (mut broker, now) = (Broker::new(1), Instant::now());
+        let [a, b] = [NodeId(1 << 40), NodeId(2 << 40)];
+        let topic = TopicName::new("lobby").unwrap();
+        let attendee = Attendee { user: UserId::new("ann").unwrap(), client: ClientId(1 << 40), info: None };
+        let presence = PresenceConf { enabled: true, ..PresenceConf::default() };
+        let mut users = |node: NodeId, attendees: Option<Vec<Attendee>>| {
+            let conf = TopicConf { presence: presence.clone(), ..TopicConf::default() };
+            let (topic, after, seen) = (topic.clone(), None, None);
+            let interest = Interest { topic, conf, notices: true, after, seen, attendees };
+            let reply = broker.handle(node, Request::Subscribe(vec![interest]), now);
+            let Reply::Subscribed(subscribed) = reply else { panic!("it is an answer to something else") };
+            let users = subscribed[0].presence.as_ref().map(|snapshot| snapshot.users.len());
+            broker.handle(a, Request::Unsubscribe(vec![TopicName::new("lobby").unwrap()]), now);
+            users
+        };
+        assert_eq!(users(a, Some(vec![attendee])), Some(1));
+        assert_eq!(users(b, None), Some(0));
+    }
+}

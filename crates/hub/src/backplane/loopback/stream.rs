@@ -132,7 +132,7 @@ impl Stream {
         }
     }
 
-    /// A node is gone, and its clients with it.
+    /// A node is gone, at least from here, and its clients with it.
     pub(super) fn bury(&mut self, node: NodeId, now: Instant) {
         self.subscribers.remove(&node);
         self.declare(node, Vec::new(), now);
