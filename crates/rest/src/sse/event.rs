@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::fmt::Write;
 use std::time::Duration;
 
@@ -79,7 +80,11 @@ impl Event {
         if let Some(written) = &self.written {
             return [text.as_bytes(), written].concat().into();
         }
-        for part in self.data.replace("\r\n", "\n").split(['\n', '\r']) {
+        let data = match self.data.contains('\r') {
+            true => Cow::Owned(self.data.replace("\r\n", "\n").replace('\r', "\n")),
+            false => Cow::Borrowed(&self.data),
+        };
+        for part in data.split('\n') {
             line(&mut text, "data", part);
         }
         text.push('\n');
