@@ -1,11 +1,13 @@
 //! Clients in memory: events that are read as they come, and the requests beside them.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use http_body_util::BodyExt;
 use hub::protocol::{Anyone, Authorizer, Publication, Server};
 use hub::{Hub, HubConf, TopicConf};
 use hub_http::{Listener, Sessions, SessionsConf};
+use rest::conf::ShutdownConf;
 use rest::extract::State;
 use rest::sse::Event;
 use rest::{Body, Engine, EngineService, Request, Response, RestConf, Route};
@@ -36,9 +38,15 @@ pub(crate) fn engine_of<A: Authorizer<Message>>(
     let events = async move |State(server): State<Server<Message, A>>, listener: Listener| {
         sessions.open(server.opening(None), listener)
     };
-    let mut engine = Engine::with_state(RestConf::default(), server);
+    let mut engine = Engine::with_state(rest_conf(), server);
     engine.add_route(Route::sse("/events", events)).add_routes(commands);
     engine
+}
+
+/// Stops without waiting for a load balancer to notice.
+pub(crate) fn rest_conf() -> RestConf {
+    let shutdown = ShutdownConf { wrap_up_time: Duration::ZERO, ..ShutdownConf::default() };
+    RestConf { shutdown, ..RestConf::default() }
 }
 
 pub(crate) fn service<A: Authorizer<Message>>(

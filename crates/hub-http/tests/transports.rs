@@ -8,10 +8,11 @@ use hub::{Hub, HubConf};
 use hub_http::{Listener, Sessions, SessionsConf};
 use rest::extract::State;
 use rest::sse::Event;
-use rest::{Engine, RestConf, Route, test};
+use rest::{Engine, Route, test};
 use ws::{Error, Message, Prepared, Upgrader, WebSocket, WsConf};
 
 use crate::sockets::Stream;
+use crate::support::rest_conf;
 
 /// What a message becomes, each once.
 #[derive(Clone)]
@@ -81,7 +82,7 @@ async fn all_hear_the_same_and_each_kind_of_frame_is_made_once() {
     let commands = sessions.commands("/commands");
     let events =
         async move |State(chat): State<Chat>, listener: Listener| sessions.open(chat.opening(None), listener);
-    let mut engine = Engine::with_state(RestConf::default(), chat);
+    let mut engine = Engine::with_state(rest_conf(), chat);
     engine.add_route(Route::sse("/events", events)).add_routes(commands);
     engine.add_route(Upgrader::new(WsConf::default()).route("/ws", speak));
     let server = test::Server::start(engine).await;
@@ -104,5 +105,6 @@ async fn all_hear_the_same_and_each_kind_of_frame_is_made_once() {
     }
     assert!(heard.iter().all(|text| *text == heard[0]), "{heard:?}");
     assert_eq!((EVENTS.load(Ordering::Relaxed), PREPARED.load(Ordering::Relaxed)), (1, 1));
+    drop((sockets, streams));
     server.stop().await;
 }
