@@ -33,6 +33,15 @@ impl Child {
 
     /// Waits for the line of its output in which `find` finds something.
     pub(crate) fn announced<T: Send + 'static>(&mut self, find: fn(&str) -> Option<T>) -> T {
+        self.announced_often(1, find).pop().expect("it is one")
+    }
+
+    /// The same for so many lines.
+    pub(crate) fn announced_often<T: Send + 'static>(
+        &mut self,
+        count: usize,
+        find: fn(&str) -> Option<T>,
+    ) -> Vec<T> {
         let stdout = self.process.stdout.take().expect("read once only");
         let (found, announcement) = mpsc::channel();
         // It reads on to the end, as a child whose output nobody takes would stop at a full pipe.
@@ -43,9 +52,9 @@ impl Child {
                 }
             }
         });
-        announcement
-            .recv_timeout(DEADLINE)
-            .unwrap_or_else(|e| panic!("{} did not announce itself: {e}", self.program))
+        let next = || announcement.recv_timeout(DEADLINE);
+        let next = |_| next().unwrap_or_else(|e| panic!("{} did not announce itself: {e}", self.program));
+        (0..count).map(next).collect()
     }
 
     /// Sends what Ctrl-C sends, and waits for the end.

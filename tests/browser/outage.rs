@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use crate::chromium::Look;
+use crate::server::Server;
 use crate::stage::Stage;
 
 #[tokio::test]
@@ -80,4 +81,34 @@ async fn who_opens_the_chat_in_one_place_too_many_reads_why_the_first_was_let_go
     ann.click("#retry").await;
     ann.becomes("#state", "Connected").await;
     ann.comes("!banner.checkVisibility()").await;
+}
+
+#[tokio::test]
+async fn pages_of_several_servers_talk_and_go_on_at_another_when_one_is_stopped() {
+    let stage = Stage::set_with(Server::start_three).await;
+    let [first, second, _] = stage.server.urls() else { panic!("three are started") };
+    let ann = stage.person_at(first, "Ann", Look::Light).await;
+    let bob = stage.person_at(second, "Bob", Look::Dark).await;
+    for page in [&ann, &bob] {
+        page.becomes("#online", "2 here").await;
+    }
+    ann.say("from the first").await;
+    bob.shows("from the first").await;
+    bob.say("from the second").await;
+    ann.shows("from the second").await;
+
+    let here = ann.text_of("#node-list .here span").await;
+    ann.click("#node-list .here button").await;
+    ann.comes(&format!(
+        "state.textContent === 'Connected' && document.querySelector('#node-list .here span').textContent !== {}",
+        json!(here)
+    ))
+    .await;
+    bob.say("are you still there?").await;
+    ann.shows("are you still there?").await;
+    ann.say("I am, at another").await;
+    bob.shows("I am, at another").await;
+    assert_eq!(ann.lines().await, bob.lines().await);
+    assert_eq!(ann.text_of("#lost").await, "0 lost");
+    ann.keep_screenshot("chat-nodes").await;
 }

@@ -19,7 +19,7 @@ pub(crate) struct Server {
 impl Server {
     /// One as it comes.
     pub(crate) fn start() -> Self {
-        Self::start_with(Vec::new())
+        Self::start_with(Vec::new(), 1)
     }
 
     /// One in which anybody may talk as fast as they like, and come as often.
@@ -33,17 +33,26 @@ impl Server {
         }
         let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("unlimited.yaml");
         fs::write(&path, config).expect("cargo's folder can be written");
-        Self::start_with(vec!["--config".to_owned(), path.display().to_string()])
+        Self::start_with(vec!["--config".to_owned(), path.display().to_string()], 1)
     }
 
-    fn start_with(arguments: Vec<String>) -> Self {
-        let (child, urls) = run("0", &arguments);
+    /// Three that are one.
+    pub(crate) fn start_three() -> Self {
+        Self::start_with(vec!["--nodes".to_owned(), "3".to_owned()], 3)
+    }
+
+    fn start_with(arguments: Vec<String>, count: usize) -> Self {
+        let (child, urls) = run("0", &arguments, count);
         Self { child: Some(child), arguments, urls }
     }
 
     /// The only one's, or the first one's.
     pub(crate) fn url(&self) -> &str {
         &self.urls[0]
+    }
+
+    pub(crate) fn urls(&self) -> &[String] {
+        &self.urls
     }
 
     /// Ends it as Ctrl-C does, with the browsers still connected.
@@ -55,19 +64,19 @@ impl Server {
     /// Starts it where it was.
     pub(crate) fn start_again(&mut self) {
         let port = self.url().trim_end_matches('/').rsplit(':').next().expect("a URL with a port");
-        let (child, urls) = run(port, &self.arguments);
+        let (child, urls) = run(port, &self.arguments, self.urls.len());
         assert_eq!(urls, self.urls);
         self.child = Some(child);
     }
 }
 
-/// Returns it with all the URLs of the line by which it announces itself.
-fn run(port: &str, arguments: &[String]) -> (Child, Vec<String>) {
+/// Returns it with its URLs, of which there are so many.
+fn run(port: &str, arguments: &[String], count: usize) -> (Child, Vec<String>) {
     let mut child = Child::spawn(Command::new(&*CHAT).args(["--port", port]).args(arguments));
-    let urls = child.announced(|line| {
-        let words = line.split(|c: char| c.is_whitespace() || c.is_control() || c == ',');
-        let urls: Vec<_> = words.filter(|word| word.starts_with("http://")).map(str::to_owned).collect();
-        (!urls.is_empty()).then_some(urls)
+    let urls = child.announced_often(count, |line| {
+        let url = &line[line.find("http://")?..];
+        let end = url.find(|c: char| c.is_whitespace() || c.is_control());
+        Some(url[..end.unwrap_or(url.len())].to_owned())
     });
     (child, urls)
 }

@@ -11,6 +11,7 @@ mod chat_rooms;
 mod chat_rules;
 mod chat_page;
 mod chat_nodes;
+mod chat_crowd;
 mod foreign_members;
 mod foreign_clients;
 mod foreign_servers;

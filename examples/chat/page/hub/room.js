@@ -81,7 +81,7 @@ export class Room extends Emitter {
   #join() {
     // While nothing has come, it is not known whether the history would have: it is asked for again.
     const how = this.#at < 0 ? { history: this.#history } : { since: { offset: this.#at, epoch: this.#epoch } };
-    this.#link.ask({ type: "join", ...how }, (ok) => this.#joined(ok, "since" in how), (why) => {
+    this.#link.ask({ type: "join", ...how }, (ok) => void (this.#joined(ok, "since" in how), this.#link.joined()), (why) => {
       if (why.retry_after_ms) this.#timer = setTimeout(() => this.#join(), why.retry_after_ms);
       else this.#over(why);
     });
@@ -103,7 +103,6 @@ export class Room extends Emitter {
     else if (isBack && isSince && this.#history) this.#fill(isSame);
     else if (isBack) this.#lost(isSame, offset - from);
     this.#settle();
-    this.#link.joined();
   }
 
   /** The server has not all: loads what there is, before what comes next. */

@@ -168,6 +168,30 @@ test("who talks too fast is told when to go on", options, async (t) => {
   }
 });
 
+test("where there are several servers it goes on at another one, and misses nothing", options, async (t) => {
+  const server = await serve(t, { nodes: 3 });
+  const [first, second] = server.urls();
+  const [ann, bob] = [server.member("Ann", { urls: [first] }), server.member("Bob", { urls: [second, first] })];
+  const [lobby, seen] = [ann.join("lobby"), bob.join("lobby", { history: 10 })];
+  await Promise.all([next(lobby, "joined"), next(seen, "joined")]);
+  const heard = texts(seen);
+  const before = next(seen, "message", is("before"));
+  await lobby.publish({ text: "before" });
+  await before;
+
+  const gone = next(bob, "state", ({ state }) => state === "waiting");
+  const back = next(seen, "recovered");
+  const port = new URL(second).port;
+  await fetch(`http://localhost:${port}/nodes/${port}/stop`, { method: "POST" });
+  assert.equal((await gone).why.code, "draining");
+  const said = seen.publish({ text: "from here" });
+  await lobby.publish({ text: "from there" });
+  await Promise.all([back, said]);
+  while (heard.length < 3) await next(seen, "message");
+  assert.deepEqual(heard.toSorted(), ["before", "from here", "from there"]);
+  assert.equal(bob.lost, 0);
+});
+
 // The chat's own limits are those of people.
 const UNLIMITED = `
 Host: localhost

@@ -18,8 +18,8 @@ export const absent = program && modules ? false : "ZEROXIDE_CHAT or ZEROXIDE_NO
 export const WebSocket = modules && createRequire(`${modules}/`)("ws");
 
 /** A running server, on a free port unless told otherwise. It ends with the test, and its members with it. */
-export async function serve(test, { config, port = 0, args = [] } = {}) {
-  const server = new Server(port, config, args);
+export async function serve(test, { config, nodes = 1 } = {}) {
+  const server = new Server(config, nodes);
   test.after(() => server.kill());
   await server.start();
   return server;
@@ -28,27 +28,30 @@ export async function serve(test, { config, port = 0, args = [] } = {}) {
 class Server {
   #members = [];
   #folder = mkdtempSync(join(tmpdir(), "hub-js-"));
+  #nodes;
   #args;
   #child;
+  port = 0;
 
-  constructor(port, config, args) {
-    this.port = port;
-    this.#args = args;
+  constructor(config, nodes) {
+    this.#nodes = nodes;
+    this.#args = nodes > 1 ? ["--nodes", `${nodes}`] : [];
     if (config) {
       const file = join(this.#folder, "chat.yaml");
       writeFileSync(file, config);
-      this.#args = [...args, "--config", file];
+      this.#args.push("--config", file);
     }
   }
 
   async start() {
     const args = ["--port", `${this.port}`, ...this.#args];
     this.#child = spawn(program, args, { stdio: ["ignore", "pipe", "ignore"] });
-    const [line] = await Promise.race([
-      once(createInterface(this.#child.stdout), "line"),
-      once(this.#child, "exit").then(([code]) => { throw new Error(`the chat ended with ${code}`); }),
-    ]);
-    this.ports = [...line.matchAll(/http:\/\/[^:]+:(\d+)/g)].map(([, port]) => Number(port));
+    this.ports = [];
+    for await (const line of createInterface(this.#child.stdout)) {
+      this.ports.push(Number(line.match(/:(\d+)/)[1]));
+      if (this.ports.length === this.#nodes) break;
+    }
+    if (this.ports.length < this.#nodes) throw new Error("the chat ended at once");
     this.port = this.ports[0];
   }
 
@@ -63,9 +66,9 @@ class Server {
   }
 
   /** A hub, of a user of this name. */
-  member(name, options = {}) {
+  member(name, { urls = this.urls(), ...options } = {}) {
     const token = `a secret of ${name}'s, long enough`;
-    const hub = new Hub(this.urls(), {
+    const hub = new Hub(urls, {
       WebSocket, hello: { token, data: { name } }, firstDelayMs: 20, longestDelayMs: 100, ...options,
     });
     this.#members.push(hub);
