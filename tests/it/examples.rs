@@ -70,6 +70,47 @@ async fn json_api_keeps_notes_and_has_a_document_of_what_it_does() {
 }
 
 #[tokio::test]
+async fn the_middlewares_of_an_example_stand_around_their_routes_and_no_others() {
+    let middleware = Program::start(&mut command("middleware")).await;
+
+    let open = raw::get(middleware.addr(), "/").await;
+    assert_eq!(
+        (open.status(), open.header("x-served-by"), open.body.as_str()),
+        ("200 OK", "zeroxide", "Hello!")
+    );
+    assert!(open.header("server-timing").starts_with("handler;dur="), "{open:?}");
+
+    let closed = raw::get(middleware.addr(), "/admin/stock").await;
+    assert_eq!((closed.status(), closed.header("x-served-by")), ("401 Unauthorized", "zeroxide"));
+    assert_eq!(closed.body, r#"{"code":401,"msg":"show the key in X-Key"}"#);
+
+    let key = "X-Key: open sesame\r\nUser-Agent: Ann\r\n";
+    let stock = raw::get_with(middleware.addr(), "/admin/stock", key).await;
+    assert_eq!((stock.status(), stock.body.as_str()), ("200 OK", r#"{"pears":12,"asked_by":"Ann"}"#));
+}
+
+#[tokio::test]
+async fn sse_sends_what_is_posted_and_what_was_missed() {
+    let news = Program::start(&mut command("sse")).await;
+    let mut ann = raw::Events::of(news.addr(), "/events", None).await;
+    assert_eq!(raw::post(news.addr(), "/news", "It rains").await.status(), "204 No Content");
+    let id = ann.next("id").await;
+    assert_eq!(ann.next("data").await, "It rains");
+    drop(ann);
+
+    raw::post(news.addr(), "/news", "It snows").await;
+    raw::post(news.addr(), "/news", "Sun\nat last").await;
+    let mut ann = raw::Events::of(news.addr(), "/events", Some(&id)).await;
+    for line in ["It snows", "Sun", "at last"] {
+        assert_eq!(ann.next("data").await, line);
+    }
+
+    let mut stranger = raw::Events::of(news.addr(), "/events", Some("0-7")).await;
+    assert_eq!(stranger.next("event").await, "gap", "of another life of the topic");
+    assert_eq!(raw::post(news.addr(), "/news", " ").await.status(), "400 Bad Request");
+}
+
+#[tokio::test]
 async fn ws_echo_says_everything_back() {
     let echo = Program::start(&mut command("ws-echo")).await;
     assert_eq!(echo.announcement(), format!("echo on ws://localhost:{}/echo", echo.addr().port()));
@@ -130,7 +171,7 @@ async fn ws_client_says_why_it_cannot_connect() {
 #[cfg(unix)]
 #[tokio::test]
 async fn the_examples_end_well_when_they_are_asked_to() {
-    for name in ["hello", "ws-echo"] {
+    for name in ["hello", "middleware", "sse", "ws-echo"] {
         let mut example = Program::start(&mut command(name)).await;
         // Whoever serves has taken the signals over.
         assert_eq!(raw::get(example.addr(), "/nothing").await.status(), "404 Not Found");

@@ -2,7 +2,7 @@
 //! page is wrong.
 //!
 //! `arrows.rs` says who may know whom, `files.rs` what every file must hold to, `pages.rs` what the pages claim,
-//! `claims.rs` that what the pages claim is shown by tests, `configuration.rs` what can be configured (by `fields.rs`), `deploy.rs` what the examples of
+//! `claims.rs` that what the pages claim is shown by tests, `middlewares.rs` that each middleware has a page, `configuration.rs` what can be configured (by `fields.rs`), `deploy.rs` what the examples of
 //! `docs/deploy` fit, `blocks.rs` that the code which the pages show is there, `tutorial.rs` that the tutorial shows all of its steps,
 //! `examples.rs` that each example says what it is, and `manifests.rs` what the manifests have in common; `repository.rs` reads
 //! what all of them look at.
@@ -14,6 +14,7 @@ mod claims;
 mod configuration;
 mod deploy;
 mod fields;
+mod middlewares;
 mod blocks;
 mod tutorial;
 mod examples;

@@ -19,6 +19,7 @@ mod slow;
 #[cfg(unix)]
 mod stop;
 mod start;
+mod go_zero;
 mod panic;
 mod examples;
 mod tutorial;

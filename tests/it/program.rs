@@ -180,10 +180,12 @@ pub(crate) fn cargo(folder: impl AsRef<Path>) -> std::process::Command {
 }
 
 /// What is run here.
-const PACKAGES: [&str; 12] = [
+const PACKAGES: [&str; 14] = [
     "chat",
     "hello",
     "json-api",
+    "middleware",
+    "sse",
     "ws-echo",
     "ws-client",
     "tutorial-1-hello",

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::net::TcpStream;
 
 use crate::deadline::within;
@@ -29,11 +29,13 @@ impl Answer {
 
 /// Asks for a path and hangs up.
 pub(crate) async fn get(addr: SocketAddr, path: &str) -> Answer {
-    let request = format!("GET {path} HTTP/1.1\r\nHost: {addr}\r\nConnection: close\r\n\r\n");
-    let mut stream = say(addr, &request).await;
-    let mut answer = String::new();
-    within("the answer", stream.read_to_string(&mut answer)).await.expect("the answer is text");
-    split(&answer)
+    get_with(addr, path, "").await
+}
+
+/// Asks for a path with these header lines, each ended by `\r\n`, and hangs up.
+pub(crate) async fn get_with(addr: SocketAddr, path: &str, headers: &str) -> Answer {
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {addr}\r\nConnection: close\r\n{headers}\r\n");
+    whole(say(addr, &request).await).await
 }
 
 /// Posts JSON and hangs up.
@@ -43,10 +45,31 @@ pub(crate) async fn post(addr: SocketAddr, path: &str, json: &str) -> Answer {
          Content-Length: {}\r\n\r\n{json}",
         json.len()
     );
-    let mut stream = say(addr, &request).await;
-    let mut answer = String::new();
-    within("the answer", stream.read_to_string(&mut answer)).await.expect("the answer is text");
-    split(&answer)
+    whole(say(addr, &request).await).await
+}
+
+/// What comes on a route of events, line by line.
+pub(crate) struct Events(Lines<BufReader<TcpStream>>);
+
+impl Events {
+    /// Listens, and says which event it had last.
+    pub(crate) async fn of(addr: SocketAddr, path: &str, last: Option<&str>) -> Self {
+        let last = last.map(|id| format!("Last-Event-ID: {id}\r\n")).unwrap_or_default();
+        let request =
+            format!("GET {path} HTTP/1.1\r\nHost: {addr}\r\nAccept: text/event-stream\r\n{last}\r\n");
+        Self(BufReader::new(say(addr, &request).await).lines())
+    }
+
+    /// What the next line says that begins with this field's name.
+    pub(crate) async fn next(&mut self, field: &str) -> String {
+        loop {
+            let line = within("a line of an event", self.0.next_line()).await.expect("it is text");
+            let line = line.expect("the stream goes on");
+            if let Some((_, value)) = line.split_once(": ").filter(|(name, _)| *name == field) {
+                return value.to_owned();
+            }
+        }
+    }
 }
 
 /// Asks for a WebSocket as the page of an origin, and returns the answer, or the connection that was taken over.
@@ -74,6 +97,12 @@ pub(crate) async fn handshake(
     within("the body", stream.read_exact(&mut body)).await.expect("the body is there");
     answer.body = String::from_utf8(body).expect("the body is text");
     Err(answer)
+}
+
+async fn whole(mut stream: TcpStream) -> Answer {
+    let mut answer = String::new();
+    within("the answer", stream.read_to_string(&mut answer)).await.expect("the answer is text");
+    split(&answer)
 }
 
 async fn say(addr: SocketAddr, request: &str) -> TcpStream {

@@ -1,3 +1,5 @@
+mod build;
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,28 +8,22 @@ use axum_core::BoxError;
 use http::Method;
 use http::request::Parts;
 use tokio::net::TcpListener;
-use tower::util::MapRequest;
-use tower::{Layer, Service, service_fn};
+use tower::{Layer, Service};
+
+pub(crate) use self::build::Built;
 
 use crate::conf::CorsConf;
-use crate::cors::Cors;
 use crate::error::ServeError;
-use crate::extract::Proxies;
 use crate::failure::ErrorBody;
 use crate::listeners::Listeners;
 use crate::metrics::Metrics;
-use crate::middleware::{
-    BodiesLayer, Gate, JwtError, Shared, Shedding, SignatureError, SignatureGate, Slots, Stat, Unauthorized,
-    Unsigned, chain,
-};
-use crate::mount::{Mount, strip};
-use crate::route::{Features, Route, RouteGroup};
+use crate::middleware::{BodiesLayer, Gate, JwtError, SignatureError, SignatureGate, Unauthorized, Unsigned};
+use crate::route::{Endpoint, Features, Route, RouteGroup};
 use crate::route_service::{RouteLayer, RouteService};
-use crate::router::{RouteError, Router};
+use crate::router::RouteError;
 use crate::serve::{Listening, Server, bind, shutdown_time};
-use crate::service::{EngineService, Inner, no_route};
-use crate::shutdown::Lifecycle;
-use crate::{IntoResponse, RawJson, Request, RestConf, StatusCode};
+use crate::service::EngineService;
+use crate::{Handler, IntoResponse, RawJson, Request, RestConf, StatusCode};
 
 /// Collects routes, layers and mounts, and serves them.
 ///
@@ -53,6 +49,8 @@ pub struct Engine<S = ()> {
     layers: Vec<RouteLayer>,
     mounts: Vec<(String, RouteService)>,
     cors: Option<CorsConf>,
+    not_found: Option<Endpoint<S>>,
+    not_allowed: Option<Endpoint<S>>,
     unauthorized: Unauthorized,
     unsigned: Unsigned,
     bodies: BodiesLayer,
@@ -88,6 +86,8 @@ impl<S: Clone + Send + Sync + 'static> Engine<S> {
             layers: Vec::new(),
             mounts: Vec::new(),
             cors: None,
+            not_found: None,
+            not_allowed: None,
             unauthorized: Unauthorized::default(),
             unsigned: Unsigned::default(),
             bodies: BodiesLayer::default(),
@@ -134,6 +134,27 @@ impl<S: Clone + Send + Sync + 'static> Engine<S> {
                 layers: group.layers.clone(),
             });
         }
+        self
+    }
+
+    /// Lets `handler` answer where there is no route, instead of a 404 with a text. Its 200 becomes 404.
+    pub fn not_found<H, T>(&mut self, handler: H) -> &mut Self
+    where
+        H: Handler<T, S>,
+        T: 'static,
+    {
+        self.not_found = Some(Endpoint::new(handler));
+        self
+    }
+
+    /// Lets `handler` answer where a path has routes, but not for the method, instead of an empty 405. Its 200 becomes 405, and
+    /// `Allow` is added where it is not there.
+    pub fn not_allowed<H, T>(&mut self, handler: H) -> &mut Self
+    where
+        H: Handler<T, S>,
+        T: 'static,
+    {
+        self.not_allowed = Some(Endpoint::new(handler));
         self
     }
 
@@ -274,7 +295,7 @@ impl<S: Clone + Send + Sync + 'static> Engine<S> {
     ///
     /// [`ServeError::Routes`] with every route and mount that cannot be used.
     pub fn into_service(self) -> Result<EngineService, ServeError> {
-        Ok(self.build()?.1)
+        Ok(self.build()?.service)
     }
 
     /// Builds the engine and listens on the configured address.
@@ -294,8 +315,7 @@ impl<S: Clone + Send + Sync + 'static> Engine<S> {
     /// Builds the engine and listens, as [`bind`](Self::bind) does, without a thought of signals.
     pub(crate) async fn listen(self) -> Result<Listening, ServeError> {
         let listener = bind(&self.conf.host, self.conf.port).await?;
-        let (conf, service) = self.build()?;
-        Listening::new(conf, service, listener).await
+        Listening::new(self.build()?, listener).await
     }
 
     /// Listens on the configured address and serves until SIGTERM or SIGINT: [`bind`](Self::bind) and
@@ -310,78 +330,8 @@ impl<S: Clone + Send + Sync + 'static> Engine<S> {
         listener: TcpListener,
         shutdown: impl Future<Output = ()>,
     ) -> Result<(), ServeError> {
-        let (conf, service) = self.build()?;
-        Listening::new(conf, service, listener).await?.serve(shutdown, std::future::pending()).await;
+        Listening::new(self.build()?, listener).await?.serve(shutdown, std::future::pending()).await;
         Ok(())
-    }
-
-    fn build(self) -> Result<(RestConf, EngineService), ServeError> {
-        let cors = self.cors.as_ref().map(Cors::new).transpose().map_err(ServeError::Cors)?.map(Arc::new);
-        let listing = self.routes_text();
-        #[cfg(feature = "openapi")]
-        let openapi = self.openapi.clone().map(|document| crate::openapi::json(document, self.routes()));
-        #[cfg(not(feature = "openapi"))]
-        let openapi = None;
-        let shared = Shared {
-            server_slots: Slots::new(self.conf.middlewares.max_conns, self.conf.max_server_conns),
-            shedding: Shedding::new(&self.conf),
-            stat: Stat::new(&self.conf),
-            unauthorized: self.unauthorized,
-            unsigned: self.unsigned,
-            metrics: self.metrics.clone(),
-            bodies: self.bodies,
-        };
-        let mut router = Router::new();
-        let mut errors = self.mistakes;
-        for Featured { route, features, layers } in self.routes {
-            let (method, path) = (route.method.clone(), route.path.clone());
-            let handler = route.into_service(self.state.clone());
-            let handler = RouteService::new(shared.bodies.layer(handler));
-            let service = RouteLayer::wrap(&layers, handler);
-            let service =
-                chain(&self.conf, &shared, features, Some(&path), RouteLayer::wrap(&self.layers, service));
-            errors.extend(router.add(method, &path, service).err());
-        }
-
-        let mut mounts: Vec<Mount> = Vec::new();
-        for (prefix, service) in self.mounts {
-            let route = format!("mount {prefix}");
-            let prefix = prefix.trim_end_matches('/').to_owned();
-            if mounts.iter().any(|mount| mount.prefix == prefix) {
-                errors.push(RouteError::Conflict { earlier: route.clone(), route });
-            } else if !(prefix.is_empty() || prefix.starts_with('/')) {
-                errors.push(RouteError::NoSlash { route });
-            }
-            let service = RouteService::new(MapRequest::new(service, strip(&prefix)));
-            let service = chain(
-                &self.conf,
-                &shared,
-                Features::default(),
-                Some(&prefix),
-                RouteLayer::wrap(&self.layers, service),
-            );
-            mounts.push(Mount { prefix, service });
-        }
-        mounts.sort_by_key(|mount| std::cmp::Reverse(mount.prefix.len()));
-
-        if !errors.is_empty() {
-            return Err(ServeError::Routes(errors));
-        }
-        let no_route =
-            service_fn(|request| async { Ok::<_, std::convert::Infallible>(no_route(request).await) });
-        let fallback = chain(&self.conf, &shared, Features::default(), None, RouteService::new(no_route));
-        let inner = Inner {
-            router,
-            mounts,
-            fallback,
-            cors,
-            proxies: Proxies::new(&self.conf),
-            listing,
-            openapi,
-            shared,
-            lifecycle: Lifecycle::new(self.metrics, self.listeners),
-        };
-        Ok((self.conf, EngineService::new(inner)))
     }
 }
 

@@ -27,6 +27,8 @@ pub enum ServeError {
     },
     /// The certificate or its key cannot be used.
     Tls(String),
+    /// What `Telemetry` says cannot be used.
+    Telemetry(String),
     /// A [service](crate::Service) of a group failed.
     Service(BoxError),
     /// The system refused something else that serving needs.
@@ -44,6 +46,7 @@ impl fmt::Display for ServeError {
             Self::Cors(reason) => write!(f, "CORS: {reason}"),
             Self::Bind { addr, source } => write!(f, "cannot listen on {addr}: {source}"),
             Self::Tls(reason) => write!(f, "cannot serve TLS: {reason}"),
+            Self::Telemetry(reason) => write!(f, "cannot send traces: Telemetry.{reason}"),
             Self::Service(error) => error.fmt(f),
             Self::Io(error) => error.fmt(f),
         }
@@ -57,7 +60,7 @@ impl Error for ServeError {
             Self::Bind { source, .. } => Some(source),
             Self::Service(error) => error.source(),
             Self::Io(error) => error.source(),
-            Self::Routes(_) | Self::Cors(_) | Self::Tls(_) => None,
+            Self::Routes(_) | Self::Cors(_) | Self::Tls(_) | Self::Telemetry(_) => None,
         }
     }
 }

@@ -44,12 +44,18 @@ mod handler;
 mod router;
 mod service;
 mod route_service;
+mod no_route;
 mod mount;
 mod files;
 mod cors;
 pub mod middleware;
 pub mod breaker;
 pub mod trace;
+#[cfg(feature = "otlp")]
+pub mod telemetry;
+#[cfg(not(feature = "otlp"))]
+#[path = "telemetry/off.rs"]
+mod telemetry;
 pub mod signature;
 pub mod metrics;
 pub mod extract;
@@ -61,6 +67,7 @@ pub mod openapi;
 pub mod conf;
 mod logging;
 mod serve;
+mod awaited;
 mod shutdown;
 mod listeners;
 mod stop;

@@ -8,7 +8,7 @@ use tower::{Layer, Service};
 use crate::conf::{JwtConf, SignatureConf};
 use crate::handler::Handler;
 use crate::middleware::{Gate, SignatureGate};
-use crate::route_service::{HandlerService, RouteLayer, RouteService};
+use crate::route_service::{RouteLayer, RouteService};
 use crate::{IntoResponse, Request};
 
 /// A method, a path and a handler.
@@ -27,7 +27,26 @@ use crate::{IntoResponse, Request};
 pub struct Route<S = ()> {
     pub(crate) method: Method,
     pub(crate) path: String,
-    endpoint: Box<dyn FnOnce(S) -> RouteService + Send>,
+    endpoint: Endpoint<S>,
+}
+
+/// A handler that has no state yet.
+pub(crate) struct Endpoint<S>(Box<dyn FnOnce(S) -> RouteService + Send>);
+
+impl<S: Clone + Send + Sync + 'static> Endpoint<S> {
+    pub(crate) fn new<H, T>(handler: H) -> Self
+    where
+        H: Handler<T, S>,
+        T: 'static,
+    {
+        Self(Box::new(|state| RouteService::of_handler(handler, state)))
+    }
+}
+
+impl<S> Endpoint<S> {
+    pub(crate) fn with(self, state: S) -> RouteService {
+        (self.0)(state)
+    }
 }
 
 impl<S: Clone + Send + Sync + 'static> Route<S> {
@@ -37,8 +56,7 @@ impl<S: Clone + Send + Sync + 'static> Route<S> {
         H: Handler<T, S>,
         T: 'static,
     {
-        let endpoint = |state| RouteService::new(HandlerService::new(handler, state));
-        Self { method, path: path.into(), endpoint: Box::new(endpoint) }
+        Self { method, path: path.into(), endpoint: Endpoint::new(handler) }
     }
 }
 
@@ -63,7 +81,7 @@ shorthand!(get GET, post POST, put PUT, patch PATCH, delete DELETE, head HEAD, o
 
 impl<S> Route<S> {
     pub(crate) fn into_service(self, state: S) -> RouteService {
-        (self.endpoint)(state)
+        self.endpoint.with(state)
     }
 }
 

@@ -1,5 +1,6 @@
 use std::convert::Infallible;
 use std::fmt;
+use std::marker::PhantomData;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -33,6 +34,27 @@ impl RouteService {
         Self(Arc::new(service))
     }
 
+    /// A chain of services none of which has ever to be waited for.
+    pub(crate) fn of_chain<T>(chain: T) -> Self
+    where
+        T: Service<Request, Response = Response, Error = Infallible, Future: Send>
+            + Clone
+            + Send
+            + Sync
+            + 'static,
+    {
+        Self(Arc::new(Chain(chain)))
+    }
+
+    pub(crate) fn of_handler<H, T, S>(handler: H, state: S) -> Self
+    where
+        H: Handler<T, S>,
+        S: Clone + Send + Sync + 'static,
+        T: 'static,
+    {
+        Self(Arc::new(HandlerService { handler, state, extractors: PhantomData }))
+    }
+
     pub(crate) fn call_boxed(&self, request: Request) -> BoxFuture<'static, Response> {
         self.0.clone().call(request)
     }
@@ -55,7 +77,9 @@ where
     }
 }
 
-/// A service behind a pointer, so that a route has one type whatever its layers are.
+/// A service, or a handler, behind a pointer, so that a route has one type whatever its layers are.
+///
+/// Nothing of it runs before the future is polled, not even a `Clone`, so that every panic is recovered.
 trait Erased: Send + Sync {
     fn call(self: Arc<Self>, request: Request) -> BoxFuture<'static, Response>;
 }
@@ -69,7 +93,6 @@ where
         + 'static,
 {
     fn call(self: Arc<Self>, request: Request) -> BoxFuture<'static, Response> {
-        // Nothing of the service runs before the future is polled, not even its `Clone`, so that every panic is recovered.
         Box::pin(async move {
             match T::clone(&self).oneshot(request).await {
                 Ok(response) => response.into_response(),
@@ -107,47 +130,45 @@ impl RouteLayer {
     }
 }
 
-/// A handler and its state as a service.
-pub(crate) struct HandlerService<H, T, S> {
-    /// Shared, so that a request clones each of them once.
-    shared: Arc<(H, S)>,
-    extractors: std::marker::PhantomData<fn() -> T>,
-}
+/// The built-in chain around a route, which is always ready.
+struct Chain<T>(T);
 
-impl<H, T, S> HandlerService<H, T, S> {
-    pub(crate) fn new(handler: H, state: S) -> Self {
-        Self { shared: Arc::new((handler, state)), extractors: std::marker::PhantomData }
+impl<T> Erased for Chain<T>
+where
+    T: Service<Request, Response = Response, Error = Infallible, Future: Send>
+        + Clone
+        + Send
+        + Sync
+        + 'static,
+{
+    fn call(self: Arc<Self>, request: Request) -> BoxFuture<'static, Response> {
+        Box::pin(async move {
+            let answer = self.0.clone().call(request);
+            let Ok(response) = answer.await;
+            response
+        })
     }
 }
 
-impl<H, T, S> Service<Request> for HandlerService<H, T, S>
+/// A handler and its state.
+struct HandlerService<H, T, S> {
+    handler: H,
+    state: S,
+    extractors: PhantomData<fn() -> T>,
+}
+
+impl<H, T, S> Erased for HandlerService<H, T, S>
 where
     H: Handler<T, S>,
     S: Clone + Send + Sync + 'static,
     T: 'static,
 {
-    type Response = Response;
-    type Error = Infallible;
-    type Future = BoxFuture<'static, Result<Response, Infallible>>;
-
-    fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: Request) -> Self::Future {
-        let (handler, state) = &*self.shared;
-        let connects = upgrade::is_extended_connect(&request);
-        let answer = handler.clone().call(request, state.clone());
+    fn call(self: Arc<Self>, request: Request) -> BoxFuture<'static, Response> {
         Box::pin(async move {
-            let response = answer.await;
-            Ok(if connects { upgrade::refuse_unless_accepted(response) } else { response })
+            let connects = upgrade::is_extended_connect(&request);
+            let response = self.handler.clone().call(request, self.state.clone()).await;
+            if connects { upgrade::refuse_unless_accepted(response) } else { response }
         })
-    }
-}
-
-impl<H, T, S> Clone for HandlerService<H, T, S> {
-    fn clone(&self) -> Self {
-        Self { shared: self.shared.clone(), extractors: std::marker::PhantomData }
     }
 }
 

@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 use axum_core::BoxError;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use http::{Method, StatusCode, header};
+use http::{Method, header};
 use http_body::Body as HttpBody;
 use tower::Service;
 
@@ -15,10 +15,11 @@ use crate::cors::Cors;
 use crate::extract::Proxies;
 use crate::middleware::Shared;
 use crate::mount::Mount;
+use crate::no_route::Miss;
 use crate::route_service::RouteService;
 use crate::router::{Found, Router};
 use crate::shutdown::Lifecycle;
-use crate::{Body, IntoResponse, Request, Response, upgrade};
+use crate::{Body, Request, Response, upgrade};
 
 /// An engine, built: a tower service that answers every request.
 ///
@@ -31,8 +32,12 @@ pub struct EngineService {
 
 pub(crate) struct Inner {
     pub(crate) router: Router<RouteService>,
+    /// Whether GET's routes answer HEAD.
+    pub(crate) handles_head: bool,
+    /// Whether OPTIONS is answered with what there is.
+    pub(crate) handles_options: bool,
     pub(crate) mounts: Vec<Mount>,
-    /// The chain around [`no_route`], so that also a 404 is logged.
+    /// The chain around [`NoRoute`](crate::no_route::NoRoute), so that also a 404 is logged.
     pub(crate) fallback: RouteService,
     pub(crate) cors: Option<Arc<Cors>>,
     pub(crate) proxies: Option<Arc<Proxies>>,
@@ -71,6 +76,30 @@ impl EngineService {
         lifecycle.spawn(stat.clone().report(shedding.clone(), lifecycle.stopping()));
     }
 
+    /// Refuses a request that does not say clearly which host it is for.
+    pub(crate) fn refuse_host<B>(&self, request: http::Request<B>) -> ResponseFuture
+    where
+        B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+    {
+        let mut request = request.map(Body::new);
+        let is_outermost = self.prepare(&mut request);
+        request.extensions_mut().insert(Miss::Host);
+        ResponseFuture { answer: self.inner.fallback.call_boxed(request), leaves_engine: is_outermost }
+    }
+
+    /// Gives a request what is below an engine. An engine mounted in another one, which is not outermost, leaves it to that one
+    /// to stop, and to let responses go.
+    fn prepare(&self, request: &mut Request) -> bool {
+        let is_outermost = request.extensions().get::<Lifecycle>().is_none();
+        if is_outermost {
+            request.extensions_mut().insert(self.inner.lifecycle.clone());
+            if let Some(proxies) = &self.inner.proxies {
+                request.extensions_mut().insert(proxies.clone());
+            }
+        }
+        is_outermost
+    }
+
     fn answer(&self, request: Request) -> BoxFuture<'static, Response> {
         let Some(cors) = self.inner.cors.clone() else {
             return self.route(request);
@@ -97,14 +126,26 @@ impl EngineService {
             request.extensions_mut().insert(params);
             return value.call_boxed(request);
         }
+        if inner.handles_head
+            && *method == Method::HEAD
+            && let Found::Route { value, params } = inner.router.find(&Method::GET, request.uri().path())
+        {
+            request.extensions_mut().insert(params);
+            let answer = value.call_boxed(request);
+            return Box::pin(async { without_body(answer.await) });
+        }
         if let Some(mount) = inner.mounts.iter().find(|mount| mount.takes(request.uri().path())) {
             return mount.service.call_boxed(request);
         }
         let miss = match found {
-            Found::MethodNotAllowed { allow } => match &inner.cors {
-                Some(cors) if Cors::is_preflight(&request) => Miss::Preflight(cors.clone(), allow),
-                _ => Miss::Method(allow),
-            },
+            Found::MethodNotAllowed { allow } => {
+                let allow = if inner.handles_head { with_head(allow) } else { allow };
+                match &inner.cors {
+                    Some(cors) if Cors::is_preflight(&request) => Miss::Preflight(cors.clone(), allow),
+                    _ if inner.handles_options && method == Method::OPTIONS => Miss::Options(allow),
+                    _ => Miss::Method(allow),
+                }
+            }
             Found::BadPath => Miss::Path,
             Found::Route { .. } | Found::NotFound => Miss::Route,
         };
@@ -113,28 +154,25 @@ impl EngineService {
     }
 }
 
-/// Why no route took a request; travels to [`no_route`] as an extension.
-#[derive(Clone)]
-enum Miss {
-    Route,
-    Method(String),
-    /// It asks whether it might; the path has these methods.
-    Preflight(Arc<Cors>, String),
-    Path,
+/// The answer to HEAD: that to GET, of whose body the length is left.
+fn without_body(response: Response) -> Response {
+    let length = response.body().size_hint().exact();
+    let mut response = response.map(|_| Body::empty());
+    if let Some(length) = length.filter(|length| *length > 0) {
+        response.headers_mut().entry(header::CONTENT_LENGTH).or_insert(length.into());
+    }
+    response
 }
 
-/// Answers what no route takes.
-pub(crate) async fn no_route(mut request: Request) -> Response {
-    match request.extensions_mut().remove() {
-        Some(Miss::Method(allow)) => {
-            (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, allow)]).into_response()
-        }
-        Some(Miss::Preflight(cors, allow)) => cors.preflight(&allow),
-        Some(Miss::Path) => {
-            (StatusCode::BAD_REQUEST, "the path is not valid percent-encoded UTF-8\n").into_response()
-        }
-        Some(Miss::Route) | None => (StatusCode::NOT_FOUND, "404 page not found\n").into_response(),
+/// The methods of a path, with HEAD where it is answered by GET's route. They stay in the order of the alphabet.
+fn with_head(allow: String) -> String {
+    let mut methods: Vec<_> = allow.split(", ").collect();
+    if !methods.contains(&"GET") || methods.contains(&"HEAD") {
+        return allow;
     }
+    methods.push("HEAD");
+    methods.sort_unstable();
+    methods.join(", ")
 }
 
 impl<B> Service<http::Request<B>> for EngineService
@@ -150,15 +188,9 @@ where
     }
 
     fn call(&mut self, request: http::Request<B>) -> ResponseFuture {
-        let mut request = request.map(Body::new);
-        // An engine mounted in another one leaves it to that one to stop, and to let responses go.
-        let is_outermost = request.extensions().get::<Lifecycle>().is_none();
-        if is_outermost {
-            request.extensions_mut().insert(self.inner.lifecycle.clone());
-            if let Some(proxies) = &self.inner.proxies {
-                request.extensions_mut().insert(proxies.clone());
-            }
-        }
+        let mut request =
+            request.map(|body| if body.is_end_stream() { Body::empty() } else { Body::new(body) });
+        let is_outermost = self.prepare(&mut request);
         ResponseFuture { answer: self.answer(request), leaves_engine: is_outermost }
     }
 }

@@ -1,4 +1,5 @@
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -9,21 +10,27 @@ use http::request::Parts;
 use pin_project_lite::pin_project;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
-use tokio_util::sync::{CancellationToken, DropGuard, WaitForCancellationFutureOwned};
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tokio_util::task::TaskTracker;
 
+use crate::awaited::Awaited;
 use crate::conf::ShutdownConf;
 use crate::listeners::Listeners;
 use crate::metrics::Metrics;
 
 /// An engine's tasks and how far it is with stopping. The phases follow one another and never go back.
 #[derive(Clone)]
-pub(crate) struct Lifecycle {
-    phase: Arc<watch::Sender<Phase>>,
+pub(crate) struct Lifecycle(Arc<Shared>);
+
+struct Shared {
+    phase: watch::Sender<Phase>,
     tracker: TaskTracker,
     abort: CancellationToken,
+    /// Up before anybody is told of a further phase, or aborted: what is read for each request is no lock.
+    is_stopping: AtomicBool,
+    is_aborted: AtomicBool,
     metrics: Metrics,
-    listeners: Arc<Mutex<Listeners>>,
+    listeners: Mutex<Listeners>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,34 +46,51 @@ enum Phase {
 
 impl Lifecycle {
     pub(crate) fn new(metrics: Metrics, listeners: Listeners) -> Self {
-        let phase = Arc::new(watch::Sender::new(Phase::Running));
-        let listeners = Arc::new(Mutex::new(listeners));
-        Self { phase, tracker: TaskTracker::new(), abort: CancellationToken::new(), metrics, listeners }
+        Self(Arc::new(Shared {
+            phase: watch::Sender::new(Phase::Running),
+            tracker: TaskTracker::new(),
+            abort: CancellationToken::new(),
+            is_stopping: AtomicBool::new(false),
+            is_aborted: AtomicBool::new(false),
+            metrics,
+            listeners: Mutex::new(listeners),
+        }))
     }
 
     /// Spawns a task that ends by itself once draining begins, and is dropped when its time is up.
     pub(crate) fn spawn(&self, task: impl Future<Output: Send> + Send + 'static) {
-        self.tracker.spawn(UntilAborted { task, aborted: self.abort.clone().cancelled_owned() });
+        let aborted = Awaited::new(self.0.abort.clone().cancelled_owned());
+        self.0.tracker.spawn(UntilAborted { task, aborted, lifecycle: self.clone() });
     }
 
     /// Where the engine's connections are counted.
     pub(crate) fn metrics(&self) -> &Metrics {
-        &self.metrics
+        &self.0.metrics
+    }
+
+    /// Whether the engine is in a further phase; [`Stopping::draining`] is what to wait for.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.0.is_stopping.load(Ordering::Acquire)
+    }
+
+    fn enter(&self, phase: Phase) {
+        self.0.is_stopping.store(true, Ordering::Release);
+        self.0.phase.send_replace(phase);
     }
 
     pub(crate) fn stopping(&self) -> Stopping {
-        Stopping { phase: self.phase.subscribe() }
+        Stopping { phase: self.0.phase.subscribe() }
     }
 
     pub(crate) fn readiness(&self) -> Readiness {
-        Readiness { phase: self.phase.subscribe() }
+        Readiness { phase: self.0.phase.subscribe() }
     }
 
     /// Readiness goes off; everything is still served for `WrapUpTime`, and until those are done who listen for it. Returns
     /// until when all has to end, which is `WaitTime` from the begin on.
     pub(crate) async fn lame_duck(&self, conf: &ShutdownConf) -> Instant {
         let until = Instant::now() + conf.wait_time.min(LONGEST);
-        self.phase.send_replace(Phase::LameDuck);
+        self.enter(Phase::LameDuck);
         let listeners = self.listeners().wrap_up();
         let wrapping_up = tokio::time::sleep(conf.wrap_up_time);
         if timeout_at(until, async { tokio::join!(listeners, wrapping_up) }).await.is_err() {
@@ -77,39 +101,58 @@ impl Lifecycle {
 
     /// Tells every task to end, and returns when all have, or at `until`.
     pub(crate) async fn drain(&self, until: Instant) {
-        self.phase.send_replace(Phase::Draining { until });
-        self.tracker.close();
-        if timeout_at(until, self.tracker.wait()).await.is_err() {
-            tracing::warn!(tasks = self.tracker.len(), "time is up, the rest is aborted");
+        self.enter(Phase::Draining { until });
+        self.0.tracker.close();
+        if timeout_at(until, self.0.tracker.wait()).await.is_err() {
+            tracing::warn!(tasks = self.0.tracker.len(), "time is up, the rest is aborted");
         }
     }
 
     /// Lets those listen who want to know that all has ended, until `until`, and for a second at least.
     pub(crate) async fn stopped(&self, until: Instant) {
-        let until = until.max(Instant::now() + ABORT);
         let listeners = self.listeners().shutdown();
-        if timeout_at(until, listeners).await.is_err() {
-            tracing::warn!("time is up, what runs at the end is left undone");
-        }
+        within(until, "what runs at the end is left undone", listeners).await;
     }
 
     /// Aborts what still runs once the guard is dropped: whoever drops the engine's future drops its tasks.
-    pub(crate) fn abort_on_drop(&self) -> DropGuard {
-        self.abort.clone().drop_guard()
+    pub(crate) fn abort_on_drop(&self) -> AbortOnDrop {
+        AbortOnDrop(self.clone())
+    }
+
+    fn cancel(&self) {
+        self.0.is_aborted.store(true, Ordering::Release);
+        self.0.abort.cancel();
     }
 
     fn listeners(&self) -> MutexGuard<'_, Listeners> {
         // They are only taken, each at once.
-        self.listeners.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.listeners.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Drops what is still running, and returns when it is gone, or soon: a task that blocks its thread cannot be dropped.
     pub(crate) async fn abort(&self) {
-        self.abort.cancel();
-        self.tracker.close();
-        if tokio::time::timeout(ABORT, self.tracker.wait()).await.is_err() {
-            tracing::error!(tasks = self.tracker.len(), "some tasks block their thread, and are left");
+        self.cancel();
+        self.0.tracker.close();
+        if tokio::time::timeout(ABORT, self.0.tracker.wait()).await.is_err() {
+            tracing::error!(tasks = self.0.tracker.len(), "some tasks block their thread, and are left");
         }
+    }
+}
+
+/// Aborts what an engine still runs.
+pub(crate) struct AbortOnDrop(Lifecycle);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.cancel();
+    }
+}
+
+/// Does what comes last, until `until`, and for a second at least.
+pub(crate) async fn within(until: Instant, or_else: &str, last: impl Future<Output: Send>) {
+    let until = until.max(Instant::now() + ABORT);
+    if timeout_at(until, last).await.is_err() {
+        tracing::warn!("time is up, {or_else}");
     }
 }
 
@@ -128,7 +171,8 @@ pin_project! {
         #[pin]
         task: T,
         #[pin]
-        aborted: WaitForCancellationFutureOwned,
+        aborted: Awaited<WaitForCancellationFutureOwned>,
+        lifecycle: Lifecycle,
     }
 }
 
@@ -137,7 +181,7 @@ impl<T: Future> Future for UntilAborted<T> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.project();
-        if this.aborted.poll(cx).is_ready() {
+        if this.aborted.poll(cx, this.lifecycle.0.is_aborted.load(Ordering::Acquire)).is_ready() {
             return Poll::Ready(());
         }
         this.task.poll(cx).map(drop)

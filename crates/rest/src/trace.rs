@@ -26,6 +26,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use percent_encoding::percent_decode_str;
 
 use self::parent::Parent;
+pub(crate) use self::parent::Written;
 use crate::StatusCode;
 
 /// The place of a request in its trace: the span of this server, and what travels along.
@@ -41,6 +42,7 @@ pub struct TraceContext {
     flags: u8,
     state: Option<HeaderValue>,
     baggage: Option<HeaderValue>,
+    written: Written,
 }
 
 /// The number of a trace, in 32 hexadecimal digits.
@@ -58,11 +60,13 @@ impl TraceContext {
         let span = SpanId(fastrand::u64(1..));
         if let Some(Parent { trace, span: parent, flags }) = Parent::of(headers) {
             let state = combined(headers, TRACESTATE, MAX_STATE);
-            return Self { trace, span, parent: Some(parent), flags, state, baggage };
+            let written = Written::new(trace, span, flags);
+            return Self { trace, span, parent: Some(parent), flags, state, baggage, written };
         }
         let trace = TraceId(fastrand::u128(1..));
         let flags = if is_sampled(trace, sampler) { SAMPLED } else { 0 };
-        Self { trace, span, parent: None, flags, state: None, baggage }
+        let written = Written::new(trace, span, flags);
+        Self { trace, span, parent: None, flags, state: None, baggage, written }
     }
 
     /// The trace.
@@ -73,6 +77,12 @@ impl TraceContext {
     /// The span of this request in this server.
     pub fn span_id(&self) -> SpanId {
         self.span
+    }
+
+    /// What the tracing systems before this one have to say, where it is text.
+    #[cfg(feature = "otlp")]
+    pub(crate) fn state(&self) -> Option<&str> {
+        self.state.as_ref()?.to_str().ok()
     }
 
     /// The caller's span, where there was one.
@@ -105,9 +115,12 @@ impl TraceContext {
 
     /// The header `traceparent` that names this server's span.
     pub(crate) fn traceparent(&self) -> HeaderValue {
-        let mut text = [0; parent::LENGTH];
-        parent::write(&mut text, self.trace, self.span, self.flags);
-        HeaderValue::from_bytes(&text).expect("digits and dashes are a header")
+        self.written.header()
+    }
+
+    /// The numbers of trace and span as text.
+    pub(crate) fn written(&self) -> Written {
+        self.written
     }
 }
 

@@ -6,7 +6,7 @@ use crate::run::{cargo, run as command, succeeds};
 use crate::{browser, conformance, foreign, hub_js};
 
 /// What must hold before a change lands. The first that fails ends the run.
-pub(crate) const STEPS: [Step; 9] = [
+pub(crate) const STEPS: [Step; 10] = [
     Step {
         name: "fmt",
         purpose: "the formatting is rustfmt's",
@@ -45,6 +45,16 @@ pub(crate) const STEPS: [Step; 9] = [
                 )))?;
             }
             Ok(())
+        },
+    },
+    Step {
+        name: "otlp",
+        purpose: "traces by OTLP, a feature that nothing else here has: its lints, tests and documentation",
+        run: || {
+            let package = "--package zeroxide-rest --features otlp";
+            command(&mut cargo(&format!("clippy {package} --lib --test otlp -- -D warnings")))?;
+            command(&mut cargo(&format!("test {package} --test otlp")))?;
+            command(cargo(&format!("doc {package} --no-deps")).env("RUSTDOCFLAGS", "-D warnings"))
         },
     },
     Step {

@@ -1,9 +1,10 @@
 //! A JSON route with a parameter.
 //!
-//! Run it with `cargo run -p hello`, then try `curl localhost:8888/hello/Ann` and `curl localhost:8888/hello/Ann?shout=true`.
+//! Run it with `cargo run -p hello`, then try `curl localhost:8888/hello/Ann` and `curl localhost:8888/hello/Ann?shout=true`. With
+//! `-f FILE` it takes its config from a file; one that was written for go-zero will do.
 
 use std::error::Error;
-use std::io;
+use std::path::PathBuf;
 
 use clap::Parser;
 use rest::extract::{Json, Path, Query};
@@ -12,9 +13,12 @@ use serde::{Deserialize, Serialize};
 
 #[derive(Parser)]
 struct Args {
-    /// The port to listen on
-    #[arg(long, default_value_t = 8888)]
-    port: u16,
+    /// The config file
+    #[arg(short = 'f', long)]
+    config: Option<PathBuf>,
+    /// The port to listen on, whatever the config says
+    #[arg(long)]
+    port: Option<u16>,
 }
 
 #[derive(Deserialize)]
@@ -30,10 +34,15 @@ struct Greeting {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    tracing_subscriber::fmt().with_writer(io::stderr).init();
     let args = Args::parse();
-    let mut engine =
-        Engine::new(RestConf { host: "localhost".to_owned(), port: args.port, ..RestConf::default() });
+    let mut conf = match args.config {
+        Some(path) => RestConf::load(path)?,
+        None => RestConf { host: "localhost".to_owned(), ..RestConf::default() },
+    };
+    conf.port = args.port.unwrap_or(conf.port);
+    conf.init_log()?;
+
+    let mut engine = Engine::new(conf);
     engine.add_route(Route::get("/hello/:name", hello));
 
     let server = engine.bind().await?;

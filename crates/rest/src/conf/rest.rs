@@ -102,6 +102,12 @@ pub struct RestConf {
     /// How many of them may come from one address, or from one network of IPv6 addresses with the same 64 bits; 0 is no limit.
     /// Default 0, as all clients behind a proxy have one address. One more is answered in the same way.
     pub max_connections_per_ip: usize,
+    /// Whether HEAD is answered by a path's route for GET, without the body, where there is none for HEAD. Default yes, as RFC 9110
+    /// wants it.
+    pub handle_head: bool,
+    /// Whether OPTIONS is answered with 204 and the path's methods in `Allow`, where there is no route for it. Default no: then it
+    /// is 405, with `Allow` too. Preflights of [CORS](crate::Engine::cors) are answered in any case.
+    pub handle_options: bool,
     /// How many bytes a request's head may have, 8192 to 1048576. Default 16384. A larger one is answered 431.
     // Less than 8192 is less than the buffer that hyper reads into.
     #[serde(with = "range::Integer::<8_192, 1_048_576>")]
@@ -175,6 +181,8 @@ impl Default for RestConf {
             idle_timeout: Duration::from_secs(60),
             max_connections: 100_000,
             max_connections_per_ip: 0,
+            handle_head: true,
+            handle_options: false,
             max_header_bytes: 16 << 10,
             trusted_proxies: Vec::new(),
             forwarded_header: ForwardedHeader::XForwardedFor,

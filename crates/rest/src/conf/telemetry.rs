@@ -11,18 +11,20 @@ use serde::{Deserialize, Serialize};
 pub struct TelemetryConf {
     /// The service's name in traces. Default that of the service.
     pub name: String,
-    /// Whom spans are sent to, such as `http://localhost:4317`. Default nobody.
+    /// Whom spans are sent to, such as `http://localhost:4317`; without a scheme it is `http`, or `https` with
+    /// [`otlp_http_secure`](Self::otlp_http_secure). Default nobody. It takes the feature `otlp` to send any.
     pub endpoint: String,
     /// Which part of the requests is traced, unless whoever calls has decided: 0 to 1. Default 1.
     #[serde(with = "ratio")]
     pub sampler: f64,
-    /// How spans are sent: `otlpgrpc`, `otlphttp`, `zipkin` or `file`. Default `otlpgrpc`.
+    /// How spans are sent: `otlpgrpc` or `otlphttp`. Default `otlpgrpc`. `zipkin` and `file`, so that files of go-zero load, send
+    /// none.
     pub batcher: TelemetryBatcher,
     /// What else is sent with each batch, such as a key. Default nothing.
     pub otlp_headers: BTreeMap<String, String>,
     /// The path below the endpoint that `otlphttp` sends to. Default `/v1/traces`.
     pub otlp_http_path: String,
-    /// Whether `otlphttp` uses TLS. Default no.
+    /// Whether an endpoint without a scheme is spoken to in TLS. Default no.
     pub otlp_http_secure: bool,
     /// Whether there is no tracing at all. Default no.
     pub disabled: bool,
@@ -48,15 +50,22 @@ impl Default for TelemetryConf {
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum TelemetryBatcher {
-    /// `zipkin`.
+    /// `zipkin`. Without effect.
     Zipkin,
     /// `otlpgrpc`: OTLP over gRPC.
     #[default]
     OtlpGrpc,
     /// `otlphttp`: OTLP over HTTP.
     OtlpHttp,
-    /// `file`: to the file that is the endpoint.
+    /// `file`. Without effect.
     File,
+}
+
+impl TelemetryBatcher {
+    /// Whether it is one of those that the feature `otlp` brings.
+    pub(crate) fn is_otlp(self) -> bool {
+        matches!(self, Self::OtlpGrpc | Self::OtlpHttp)
+    }
 }
 
 /// A part of a whole, 0 to 1.

@@ -13,6 +13,8 @@ impl RestConf {
             ("MetricsUrl", !self.metrics_url.is_empty()),
             ("Profiling", !self.profiling.server_addr.is_empty()),
             ("Verbose", self.verbose),
+            ("Telemetry.Endpoint", !self.telemetry.endpoint.is_empty() && !cfg!(feature = "otlp")),
+            ("Telemetry.Batcher", !self.telemetry.endpoint.is_empty() && !self.telemetry.batcher.is_otlp()),
             ("DevServer.EnablePprof", self.dev_server.enabled && self.dev_server.enable_pprof),
         ]
         .into_iter()

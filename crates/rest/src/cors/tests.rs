@@ -82,7 +82,7 @@ async fn a_preflight_is_answered_with_the_methods_of_its_path() {
     let headers = "Content-Type, Origin, X-CSRF-Token, Authorization, AccessToken, Token, Range";
     assert_eq!(
         told(&response, &names),
-        (204, [APP, "GET, POST", headers, "86400"].map(str::to_owned).to_vec())
+        (204, [APP, "GET, HEAD, POST", headers, "86400"].map(str::to_owned).to_vec())
     );
 
     let response = ask(conf(), "OPTIONS", "/users", Some("https://evil.example")).await;
@@ -103,13 +103,13 @@ async fn a_wrong_method_stays_a_405() {
     let response = ask(conf(), "PUT", "/users", Some(APP)).await;
     assert_eq!(
         told(&response, &[ALLOW, ACCESS_CONTROL_ALLOW_ORIGIN]),
-        (405, vec!["GET, POST".into(), APP.into()])
+        (405, vec!["GET, HEAD, POST".into(), APP.into()])
     );
 
     let response = ask(conf(), "OPTIONS", "/users", None).await;
     assert_eq!(
         told(&response, &[ALLOW]),
-        (405, vec!["GET, POST".into()]),
+        (405, vec!["GET, HEAD, POST".into()]),
         "without an origin it is no preflight"
     );
 }

@@ -1,11 +1,12 @@
+use std::cell::Cell;
 use std::fmt;
 use std::io::Write;
 
 use jiff::Timestamp;
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
-use tracing::{Event, Metadata, Subscriber};
+use tracing::{Event, Level, Metadata, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::Context;
@@ -16,8 +17,8 @@ use crate::conf::{LogConf, LogFieldKeysConf};
 /// Writes each event as a line of JSON with go-zero's keys: the event's fields beside them, and those of its spans that it
 /// does not have itself, the nearest span's first.
 ///
-/// Text is escaped while it is formatted, straight into the line: a line costs a request three allocations, however many
-/// fields it has.
+/// Text is formatted straight into the line, and escaped afterwards where it has to be, which it hardly ever has. A
+/// line costs one allocation, however many fields it has.
 pub(super) struct JsonLayer<W> {
     keys: LogFieldKeysConf,
     /// Zero is no limit.
@@ -61,32 +62,33 @@ impl<W> JsonLayer<W> {
     }
 
     /// Begins a line with what every one has.
-    fn head(&self, metadata: &Metadata<'_>, message: Option<&[u8]>) -> Line<'_> {
+    fn head<'k>(&'k self, line: &mut Line<'_, 'k>, metadata: &Metadata<'_>, message: &[u8]) {
         let keys = &self.keys;
-        let mut line = Line { json: Vec::with_capacity(LINE), keys: Vec::with_capacity(FIELDS) };
         line.json.push(b'{');
-        line.text(&keys.timestamp_key, &format_args!("{:.6}", Timestamp::now()));
-        line.text(&keys.level_key, &Lowercase(metadata.level().as_str()));
+        line.text(&keys.timestamp_key, format_args!("{:.6}", Timestamp::now()));
+        line.text(&keys.level_key, lowercase(*metadata.level()));
         if let (Some(file), Some(number)) = (metadata.file(), metadata.line()) {
-            line.text(&keys.caller_key, &format_args!("{}:{number}", short(file)));
+            line.text(&keys.caller_key, format_args!("{}:{number}", short(file)));
         }
         let limit = self.max_content_length;
         // What is escaped is not shorter than what it says.
         match message {
-            Some(json) if limit > 0 && json.len() > limit => {
+            json if limit > 0 && json.len() > limit => {
                 let mut content: String = serde_json::from_slice(json).unwrap_or_default();
                 if content.len() > limit {
                     content.truncate(content.floor_char_boundary(limit));
-                    line.value(&keys.truncated_key, b"true");
+                    if !line.keys.contains(&keys.truncated_key.as_str()) {
+                        line.value(&keys.truncated_key, b"true");
+                    }
                 }
-                line.text(&keys.content_key, &content);
+                line.text(&keys.content_key, content);
             }
-            message => line.value(&keys.content_key, message.unwrap_or(b"\"\"")),
+            json => line.value(&keys.content_key, if json.is_empty() { b"\"\"" } else { json }),
         }
-        line
     }
 
-    fn put<'k>(&'k self, line: &mut Line<'k>, fields: &Fields) {
+    /// Adds what a span has and the line does not.
+    fn put<'k>(&'k self, line: &mut Line<'_, 'k>, fields: &Fields) {
         for (name, value) in fields.latest() {
             if name != MESSAGE
                 && let Some(key) = self.key(name)
@@ -120,11 +122,17 @@ where
     }
 
     fn on_event(&self, event: &Event<'_>, ctx: Context<'_, S>) {
-        let mut fields = Fields::default();
-        event.record(&mut fields);
-        let message = fields.latest().find(|(name, _)| *name == MESSAGE).map(|(_, value)| value);
-        let mut line = self.head(event.metadata(), message);
-        self.put(&mut line, &fields);
+        // A value that logs while it is formatted finds none, and makes its own.
+        let mut buffers = BUFFERS.take();
+        let Buffers { line, fields, message } = &mut buffers;
+        let mut own =
+            Own { layer: self, fields: Line { json: fields, keys: Vec::with_capacity(FIELDS) }, message };
+        event.record(&mut own);
+
+        let keys = own.fields.keys;
+        let mut line = Line { json: line, keys };
+        self.head(&mut line, event.metadata(), message);
+        line.json.extend_from_slice(fields);
         for span in ctx.event_scope(event).into_iter().flatten() {
             if let Some(fields) = span.extensions().get() {
                 self.put(&mut line, fields);
@@ -132,32 +140,107 @@ where
         }
         line.json.extend_from_slice(b"}\n");
         // Whoever logs cannot do anything about it either.
-        let _ = self.writer.make_writer_for(event.metadata()).write_all(&line.json);
+        let _ = self.writer.make_writer_for(event.metadata()).write_all(line.json);
+        buffers.give_back();
+    }
+}
+
+/// What lines are put together in, one after the other, so that none allocates for it.
+#[derive(Default)]
+struct Buffers {
+    line: Vec<u8>,
+    /// The event's fields, and its message.
+    fields: Vec<u8>,
+    message: Vec<u8>,
+}
+
+thread_local! {
+    static BUFFERS: Cell<Buffers> = Cell::default();
+}
+
+impl Buffers {
+    /// Leaves them to the next line, unless this one was so long that they would hold much for nothing.
+    fn give_back(mut self) {
+        for buffer in [&mut self.line, &mut self.fields, &mut self.message] {
+            buffer.clear();
+            buffer.shrink_to(MOST_KEPT);
+        }
+        BUFFERS.set(self);
+    }
+}
+
+/// Writes the fields of an event, each after a comma, and its message apart from them.
+struct Own<'b, 'k, W> {
+    layer: &'k JsonLayer<W>,
+    fields: Line<'b, 'k>,
+    message: &'b mut Vec<u8>,
+}
+
+impl<W> Own<'_, '_, W> {
+    fn put(&mut self, field: &Field, write: impl FnOnce(&mut Vec<u8>)) {
+        if field.name() == MESSAGE {
+            self.message.clear();
+            write(self.message);
+        } else if let Some(key) = self.layer.key(field.name()) {
+            self.fields.json.push(b',');
+            self.fields.key(key);
+            write(self.fields.json);
+        }
+    }
+}
+
+impl<W> Visit for Own<'_, '_, W> {
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.put(field, |json| write_value(json, value));
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.put(field, |json| write_value(json, value));
+    }
+
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        self.put(field, |json| write_value(json, value));
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.put(field, |json| write_value(json, value));
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.put(field, |json| write_str(json, value));
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.put(field, |json| write_text(json, format_args!("{value:?}")));
     }
 }
 
 /// A line, as far as it is written, and the keys that it has.
-struct Line<'k> {
-    json: Vec<u8>,
+struct Line<'b, 'k> {
+    json: &'b mut Vec<u8>,
     keys: Vec<&'k str>,
 }
 
-impl<'k> Line<'k> {
+impl<'k> Line<'_, 'k> {
     fn value(&mut self, key: &'k str, json: &[u8]) {
         self.begin(key);
         self.json.extend_from_slice(json);
     }
 
-    fn text(&mut self, key: &'k str, value: &(impl fmt::Display + ?Sized)) {
+    fn text(&mut self, key: &'k str, value: impl fmt::Display) {
         self.begin(key);
-        write_text(&mut self.json, value);
+        write_text(self.json, value);
     }
 
     fn begin(&mut self, key: &'k str) {
-        if !self.keys.is_empty() {
+        if self.json.len() > 1 {
             self.json.push(b',');
         }
-        write_text(&mut self.json, key);
+        self.key(key);
+    }
+
+    fn key(&mut self, key: &'k str) {
+        write_str(self.json, key);
         self.json.push(b':');
         self.keys.push(key);
     }
@@ -183,7 +266,7 @@ impl Fields {
     }
 
     fn put(&mut self, field: &Field, value: impl Serialize) {
-        serde_json::to_writer(&mut self.json, &value).expect("plain values are JSON, and memory takes them");
+        write_value(&mut self.json, value);
         self.names.push((field.name(), self.json.len()));
     }
 }
@@ -212,31 +295,73 @@ impl Visit for Fields {
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.put(field, value);
+        write_str(&mut self.json, value);
+        self.names.push((field.name(), self.json.len()));
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        write_text(&mut self.json, &format_args!("{value:?}"));
+        write_text(&mut self.json, format_args!("{value:?}"));
         self.names.push((field.name(), self.json.len()));
     }
 }
 
+/// Writes a number or a boolean.
+fn write_value(json: &mut Vec<u8>, value: impl Serialize) {
+    serde_json::to_writer(json, &value).expect("plain values are JSON, and memory takes them");
+}
+
 /// Writes what a value says as a text of JSON.
-fn write_text(json: &mut Vec<u8>, value: &(impl fmt::Display + ?Sized)) {
+fn write_text(json: &mut Vec<u8>, value: impl fmt::Display) {
     let begin = json.len();
-    if serde_json::Serializer::new(&mut *json).collect_str(value).is_err() {
-        // Its author's `fmt` failed: the rest of the line is still worth having.
-        json.truncate(begin);
-        json.extend_from_slice(b"\"\"");
+    json.push(b'"');
+    // Its author's `fmt` may fail: the rest of the line is still worth having.
+    if fmt::write(&mut Text(json), format_args!("{value}")).is_err() {
+        json.truncate(begin + 1);
+    }
+    if is_plain(&json[begin + 1..]) {
+        return json.push(b'"');
+    }
+    let text = String::from_utf8_lossy(&json[begin + 1..]).into_owned();
+    json.truncate(begin);
+    write_escaped(json, &text);
+}
+
+/// A buffer that takes what is formatted.
+struct Text<'b>(&'b mut Vec<u8>);
+
+impl fmt::Write for Text<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0.extend_from_slice(text.as_bytes());
+        Ok(())
     }
 }
 
-/// A text in ASCII, in small letters.
-struct Lowercase(&'static str);
+/// Writes a text as one of JSON.
+fn write_str(json: &mut Vec<u8>, text: &str) {
+    if !is_plain(text.as_bytes()) {
+        return write_escaped(json, text);
+    }
+    json.push(b'"');
+    json.extend_from_slice(text.as_bytes());
+    json.push(b'"');
+}
 
-impl fmt::Display for Lowercase {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.chars().try_for_each(|c| fmt::Write::write_char(f, c.to_ascii_lowercase()))
+fn write_escaped(json: &mut Vec<u8>, text: &str) {
+    serde_json::to_writer(json, text).expect("a text is JSON, and memory takes it");
+}
+
+/// Whether JSON has a text as it is. All bytes are looked at, as that is quicker than to stop at the first.
+fn is_plain(text: &[u8]) -> bool {
+    text.iter().fold(true, |plain, byte| plain & (*byte >= 0x20) & (*byte != b'"') & (*byte != b'\\'))
+}
+
+fn lowercase(level: Level) -> &'static str {
+    match level {
+        Level::TRACE => "trace",
+        Level::DEBUG => "debug",
+        Level::INFO => "info",
+        Level::WARN => "warn",
+        Level::ERROR => "error",
     }
 }
 
@@ -249,11 +374,40 @@ fn short(file: &str) -> &str {
 const MESSAGE: &str = "message";
 /// What a line of the access log needs, in bytes and in fields; others may need more.
 const LINE: usize = 512;
-const FIELDS: usize = 16;
+const FIELDS: usize = 20;
+/// How much a buffer keeps that a longer line had.
+const MOST_KEPT: usize = 8 << 10;
 
 #[cfg(test)]
 mod tests {
-    use super::short;
+    use super::{short, write_str, write_text};
+
+    #[test]
+    fn what_is_written_is_read_again_whatever_it_is() {
+        for text in
+            ["", "plain", "a \"quote\"", "back\\slash", "line\nbreak\u{0}\u{1f}", "\u{7f}ünï \u{1f600}"]
+        {
+            for write in [write_str, |json: &mut Vec<u8>, text: &str| write_text(json, text)] {
+                let mut json = Vec::new();
+                write(&mut json, text);
+                assert_eq!(serde_json::from_slice::<String>(&json).unwrap(), text, "{}", json.escape_ascii());
+            }
+        }
+    }
+
+    #[test]
+    fn a_value_that_cannot_be_written_leaves_the_line_whole() {
+        struct Broken;
+        impl std::fmt::Display for Broken {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("half \"")?;
+                Err(std::fmt::Error)
+            }
+        }
+        let mut json = b"1,".to_vec();
+        write_text(&mut json, Broken);
+        assert_eq!(json, b"1,\"\"");
+    }
 
     #[test]
     fn a_caller_has_two_parts() {

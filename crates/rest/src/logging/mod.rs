@@ -61,6 +61,8 @@ impl LogConf {
     /// A file cannot be written.
     pub fn init(&self) -> Result<(), ConfError> {
         let log = Registry::default().with(self.layer()?);
+        #[cfg(feature = "otlp")]
+        let log = log.with(crate::telemetry::SpansLayer::new().with_filter(LevelFilter::INFO));
         if tracing::subscriber::set_global_default(log).is_err() {
             tracing::debug!("the process has a log already");
         }

@@ -1,6 +1,6 @@
 //! What an engine counts of requests and of the connections that stay.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use http::Method;
 use prometheus_client::encoding::EncodeLabelSet;
@@ -105,42 +105,66 @@ impl HttpMetrics {
     pub(crate) fn of(&self, path: &str) -> RouteMetrics {
         let path = Arc::new(if path.is_empty() { "/" } else { path }.to_owned());
         let in_flight = self.in_flight.get_or_create_owned(&Place { path: path.clone() });
-        RouteMetrics {
+        RouteMetrics(Arc::new(Route {
             path,
             in_flight,
             durations: self.durations.clone(),
             codes: self.codes.clone(),
             rejected: self.rejected.clone(),
-        }
+            first: OnceLock::new(),
+        }))
     }
 }
 
 /// The metrics of one route.
 #[derive(Clone)]
-pub(crate) struct RouteMetrics {
+pub(crate) struct RouteMetrics(Arc<Route>);
+
+struct Route {
     path: Arc<String>,
     in_flight: Gauge,
     durations: Family<Outcome, Histogram, fn() -> Histogram>,
     codes: Family<Outcome, Counter>,
     rejected: Family<Rejection, Counter>,
+    /// The outcome that came first, which mostly is the one that comes always: it is not looked for.
+    first: OnceLock<(Outcome, Histogram, Counter)>,
 }
 
 impl RouteMetrics {
     /// Counts a request while what is returned is there.
     pub(crate) fn in_flight(&self) -> Present {
-        Present::new(&self.in_flight)
+        Present::new(&self.0.in_flight)
     }
 
     /// Notes with which status a request has ended.
     pub(crate) fn end(&self, method: &Method, code: u16, begin: Instant) {
-        let outcome = Outcome { path: self.path.clone(), method: label(method), code };
-        self.durations.get_or_create(&outcome).observe(begin.elapsed().as_secs_f64() * 1000.0);
-        self.codes.get_or_create(&outcome).inc();
+        let route = &*self.0;
+        let (millis, method) = (begin.elapsed().as_secs_f64() * 1000.0, label(method));
+        let (first, duration, count) = route.first.get_or_init(|| {
+            let outcome = route.outcome(method, code);
+            let duration = route.durations.get_or_create_owned(&outcome);
+            let count = route.codes.get_or_create_owned(&outcome);
+            (outcome, duration, count)
+        });
+        if (first.method, first.code) == (method, code) {
+            duration.observe(millis);
+            count.inc();
+            return;
+        }
+        let outcome = route.outcome(method, code);
+        route.durations.get_or_create(&outcome).observe(millis);
+        route.codes.get_or_create(&outcome).inc();
     }
 
     /// Notes who rejected a request.
     pub(crate) fn rejected(&self, by: &'static str) {
-        self.rejected.get_or_create(&Rejection { path: self.path.clone(), by }).inc();
+        self.0.rejected.get_or_create(&Rejection { path: self.0.path.clone(), by }).inc();
+    }
+}
+
+impl Route {
+    fn outcome(&self, method: &'static str, code: u16) -> Outcome {
+        Outcome { path: self.path.clone(), method, code }
     }
 }
 

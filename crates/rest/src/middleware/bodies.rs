@@ -4,8 +4,12 @@
 //! It stands around the handler and around the user's layers, so that these see the body that is sent, and may still make
 //! another one of it. Headers stay, but those that describe the body.
 //!
+//! - **Switch**: none, it is always there.
 //! - **Config**: [`Engine::on_error`](crate::Engine::on_error) and [`Engine::on_ok`](crate::Engine::on_ok), of one engine.
+//! - **Limits**: none; a body is written anew, not read.
 //! - **Answers**: those below it, in other words.
+//! - **Metric**: none.
+//! - **go-zero**: `httpx.SetErrorHandler` and `SetOkHandler` are the process's, and replace the timeout's answer too.
 
 use std::convert::Infallible;
 use std::pin::Pin;

@@ -3,11 +3,14 @@
 //! Other encodings, and several of them, are left to the handler. The headers that speak of the packed body,
 //! `Content-Encoding` and `Content-Length`, are taken off.
 //!
-//! - **Config**: `Middlewares.Gunzip`.
+//! - **Switch**: `Middlewares.Gunzip`, on.
+//! - **Config**: `MaxBytes`, 1 MiB.
 //! - **Limits**: `MaxBytes` counts twice, for what comes in and for what comes out: what unpacks to more is cut off there,
 //!   however little came in. 16 KiB are unpacked at a time, and only as the handler reads, so that memory stays flat.
 //! - **Answers**: none of its own. The extractor that reads the body rejects with 413 above the limit, and with 400 what is
 //!   not gzip or ends too early.
+//! - **Metric**: none.
+//! - **go-zero**: takes any encoding that has `gzip` in its name, leaves the header there, and unpacks without a limit.
 
 use std::convert::Infallible;
 use std::io;

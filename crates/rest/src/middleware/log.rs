@@ -15,12 +15,15 @@
 //! `warn`, in the file `slow.log` where there are files. A connection that stays is never slow by that: of an upgrade and of a stream of events the time is that of the
 //! handshake, and their life has a closing line of its own, from `ws` and from [`sse`](crate::sse).
 //!
-//! What might be secret is never written: no query, no `Authorization`, no cookie, no subprotocol, no body. go-zero writes
-//! the query, and with a 500 the whole request.
+//! What might be secret is never written: no query, no `Authorization`, no cookie, no subprotocol, no body.
 //!
-//! - **Config**: `Middlewares.Log`, `SlowThreshold`.
+//! - **Switch**: `Middlewares.Log`, on.
+//! - **Config**: `SlowThreshold`, 500 ms; 0 is never.
 //! - **Limits**: 256 bytes of `agent` and of `forwarded`.
 //! - **Answers**: none of its own.
+//! - **Metric**: none; [prometheus](super::prometheus) counts.
+//! - **go-zero**: writes the query, and with a 500 the whole request with its `Authorization`; tells what is slow by one
+//!   threshold of the process, which every WebSocket is over.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -39,7 +42,7 @@ use tracing::{Instrument, Level, Span};
 
 use crate::extract::PeerAddr;
 use crate::logging::SLOW;
-use crate::trace::{SpanId, TraceContext, TraceId};
+use crate::trace::{TraceContext, Written};
 use crate::{RejectedBy, Request, Response};
 
 #[derive(Clone)]
@@ -121,7 +124,7 @@ struct Line {
     peer: Option<SocketAddr>,
     forwarded: Option<HeaderValue>,
     agent: Option<HeaderValue>,
-    ids: Option<(TraceId, SpanId)>,
+    ids: Option<Written>,
     begin: Instant,
     slow: Duration,
     /// `None` while there is no response, and for ever when the client does not wait for it.
@@ -138,7 +141,7 @@ impl Line {
             peer: request.extensions().get::<PeerAddr>().map(|peer| peer.0),
             forwarded: request.headers().get(X_FORWARDED_FOR).cloned(),
             agent: request.headers().get(USER_AGENT).cloned(),
-            ids: trace.map(|trace| (trace.trace_id(), trace.span_id())),
+            ids: trace.map(TraceContext::written),
             begin: Instant::now(),
             slow,
             status: None,
@@ -156,7 +159,7 @@ impl Drop for Line {
         let duration = self.begin.elapsed();
         let peer = self.peer.map(field::display);
         let (trace, span) =
-            self.ids.map(|(trace, span)| (field::display(trace), field::display(span))).unzip();
+            self.ids.as_ref().map(|ids| (field::display(ids.trace()), field::display(ids.span()))).unzip();
         // Outside of the request's span, whose fields it has already.
         macro_rules! line {
             ($target:expr, $level:expr, $what:literal) => {
@@ -165,7 +168,7 @@ impl Drop for Line {
                     parent: None,
                     $level,
                     status,
-                    method = %self.method,
+                    method = %self.method.as_str(),
                     path = self.path,
                     peer,
                     forwarded = self.forwarded.as_ref().map(shortened),

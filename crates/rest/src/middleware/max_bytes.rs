@@ -1,3 +1,16 @@
+//! Answers 413 where a request's body is over the limit.
+//!
+//! A declared length is judged at once. Any other body is cut off at the limit while it is read, and the extractor that
+//! reads it rejects with 413.
+//!
+//! - **Switch**: `Middlewares.MaxBytes`, on.
+//! - **Config**: `MaxBytes`, 1 MiB; [`RouteGroup::max_bytes`](crate::RouteGroup::max_bytes) for the routes of a group. 0 is no
+//!   limit, in a group too.
+//! - **Limits**: the limit is the body's as it comes; [gunzip](super::gunzip) has it a second time, for what comes out.
+//! - **Answers**: 413, empty, with `Connection: close`, rejected by `max_bytes`; or the extractor's 413.
+//! - **Metric**: `http_server_requests_rejected_total`, of those that declared it.
+//! - **go-zero**: judges a declared length alone, so that a body in chunks has no limit; and a group cannot switch it off.
+
 use std::convert::Infallible;
 use std::task::{Context, Poll};
 
@@ -10,10 +23,6 @@ use tower::{Layer, Service};
 
 use crate::{Body, IntoResponse, RejectedBy, Request, Response};
 
-/// Answers 413 where a request's body is over the limit.
-///
-/// A declared length is judged at once. Any other body is cut off at the limit while it is read, and the extractor that
-/// reads it rejects with 413.
 #[derive(Clone)]
 pub(crate) struct MaxBytesLayer {
     max: Option<usize>,

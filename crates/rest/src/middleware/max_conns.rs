@@ -3,10 +3,13 @@
 //! A request counts until its response's body is sent. A stream of events counts until its head, and an upgraded connection
 //! until its 101: connections that stay are no load, and have limits of their own.
 //!
-//! - **Config**: `MaxConns` for each route, [`RouteGroup::max_conns`](crate::RouteGroup::max_conns) for those of a group,
-//!   `MaxServerConns` for all together; `Middlewares.MaxConns` switches them all.
+//! - **Switch**: `Middlewares.MaxConns`, on, for all of them.
+//! - **Config**: `MaxConns`, 10000, for each route; [`RouteGroup::max_conns`](crate::RouteGroup::max_conns) for those of a
+//!   group; `MaxServerConns`, 0, for all together. 0 is no limit.
 //! - **Limits**: nobody waits. One request more is refused at once.
 //! - **Answers**: 503, empty, rejected by `max_conns` or `max_server_conns`.
+//! - **Metric**: `http_server_requests_rejected_total`, `http_server_requests_in_flight`.
+//! - **go-zero**: counts running handlers, per route alone, and so a connection for as long as its handler runs.
 
 use std::convert::Infallible;
 use std::pin::Pin;

@@ -1,24 +1,25 @@
 //! The built-in middlewares, in go-zero's order.
 //!
-//! A request passes them from top to bottom, its response from bottom to top.
+//! A request passes them from top to bottom, its response from bottom to top. Each has a page: what it does, its switch, its
+//! config with the defaults, its limits, its answers, its metric, and how it differs from go-zero's.
 //!
 //! | middleware | switch in `Middlewares` | what it does |
 //! |---|---|---|
-//! | recover | always on here | a panic in any middleware below is a 500, not a lost connection |
-//! | trace | `Trace` | puts the request into its [trace](crate::trace) |
-//! | log | `Log` | one line per request |
-//! | prometheus | `Prometheus` | counts requests, by route and code; see [`metrics`](crate::metrics) |
-//! | max_conns | `MaxConns` | 503 above `MaxConns` concurrent requests of the route, or `MaxServerConns` of the engine |
-//! | breaker | `Breaker` | 503 in place of a route that keeps failing, as Google's SRE book has it |
-//! | shedding | `Shedding` | 503 while the CPU is over `CpuThreshold` and the requests are more than can be done |
-//! | timeout | `Timeout` | 503 when there is no response head within `Timeout` |
+//! | [recover](self::recover) | always on here | a panic in any middleware below is a 500, not a lost connection |
+//! | [trace](self::trace) | `Trace` | puts the request into its [trace](crate::trace) |
+//! | [log](self::log) | `Log` | one line per request |
+//! | [prometheus](self::prometheus) | `Prometheus` | counts requests, by route and code; see [`metrics`](crate::metrics) |
+//! | [max_conns](self::max_conns) | `MaxConns` | 503 above `MaxConns` concurrent requests of the route, or `MaxServerConns` of the engine |
+//! | [breaker](self::breaker) | `Breaker` | 503 in place of a route that keeps failing, as Google's SRE book has it |
+//! | [shedding](self::shedding) | `Shedding` | 503 while the CPU is over `CpuThreshold` and the requests are more than can be done |
+//! | [timeout](self::timeout) | `Timeout` | 503 when there is no response head within `Timeout` |
 //! | recover | `Recover` | a panic in the handler is a 500, inside the timeout and the limits |
-//! | metrics | `Metrics` | one line of statistics per minute |
-//! | max_bytes | `MaxBytes` | 413 for a body over `MaxBytes`, declared or streamed |
-//! | gunzip | `Gunzip` | unpacks bodies, up to `MaxBytes` |
-//! | jwt | [`RouteGroup::jwt`](crate::RouteGroup::jwt) | 401 without a valid token |
-//! | signature | [`RouteGroup::signature`](crate::RouteGroup::signature) | 403 without a good [signature](crate::signature) |
-//! | bodies | always on | the [errors](crate::Error) and the [`OkJson`](crate::OkJson) of what is below, as the engine's clients know them |
+//! | [metrics](self::stat) | `Metrics` | one line of statistics per minute |
+//! | [max_bytes](self::max_bytes) | `MaxBytes` | 413 for a body over `MaxBytes`, declared or streamed |
+//! | [gunzip](self::gunzip) | `Gunzip` | unpacks bodies, up to `MaxBytes` |
+//! | [jwt](self::jwt) | [`RouteGroup::jwt`](crate::RouteGroup::jwt) | 401 without a valid token |
+//! | [signature](self::signature) | [`RouteGroup::signature`](crate::RouteGroup::signature) | 403 without a good [signature](crate::signature) |
+//! | [bodies](self::bodies) | always on | the [errors](crate::Error) and the [`OkJson`](crate::OkJson) of what is below, as the engine's clients know them |
 //!
 //! Below them stand the layers of [`Engine::layer`](crate::Engine::layer), those of the route's
 //! [group](crate::RouteGroup::layer), and the handler. [`from_fn`] makes a layer of an async function.
@@ -26,20 +27,20 @@
 //! None of them treats an upgrade in a special way: they see the handshake, which ends with the response 101. What
 //! happens on the connection afterwards is its [own task](crate::Upgrade).
 
-mod trace;
-mod log;
-mod prometheus;
-mod max_conns;
-mod breaker;
-mod shedding;
-mod timeout;
-mod recover;
-mod stat;
-mod max_bytes;
-mod gunzip;
-mod jwt;
-mod signature;
-mod bodies;
+pub mod trace;
+pub mod log;
+pub mod prometheus;
+pub mod max_conns;
+pub mod breaker;
+pub mod shedding;
+pub mod timeout;
+pub mod recover;
+pub mod stat;
+pub mod max_bytes;
+pub mod gunzip;
+pub mod jwt;
+pub mod signature;
+pub mod bodies;
 mod from_fn;
 mod rejection;
 mod window;
@@ -76,6 +77,7 @@ use crate::RestConf;
 use crate::metrics::Metrics;
 use crate::route::Features;
 use crate::route_service::RouteService;
+use crate::telemetry::Spans;
 
 /// What the chains of one engine have in common.
 #[derive(Clone)]
@@ -84,6 +86,7 @@ pub(crate) struct Shared {
     pub(crate) server_slots: Slots,
     pub(crate) shedding: Option<Shedding>,
     pub(crate) stat: Stat,
+    pub(crate) spans: Option<Spans>,
     pub(crate) unauthorized: Unauthorized,
     pub(crate) unsigned: Unsigned,
     pub(crate) metrics: Metrics,
@@ -108,7 +111,7 @@ pub(crate) fn chain(
         Some(features.timeout.unwrap_or(conf.timeout)).filter(|t| on.timeout && *t > Duration::ZERO);
     let max_bytes = Some(features.max_bytes.unwrap_or(conf.max_bytes)).filter(|max| on.max_bytes && *max > 0);
 
-    let trace = TraceLayer::new(conf, path);
+    let trace = TraceLayer::new(conf, path, shared.spans.clone());
     let log = LogLayer { on: on.log, opens_span: on.log && !trace.opens_span(), slow: conf.slow_threshold };
     let shedding =
         shared.shedding.as_ref().map(|shedding| shedding.layer(features.priority, shared.stat.clone()));
@@ -130,5 +133,5 @@ pub(crate) fn chain(
         .layer(SignatureLayer { gate: features.signature, unsigned: shared.unsigned.clone() })
         .layer(shared.bodies.clone())
         .service(route);
-    RouteService::new(service)
+    RouteService::of_chain(service)
 }

@@ -1,3 +1,19 @@
+//! Counts requests and their durations, for the [metrics](crate::metrics) of the engine.
+//!
+//! A request counts with the time to its response's head, also where a middleware below answered it; an upgrade with its
+//! handshake and code 101. One whose client went away before the answer has code 499.
+//!
+//! - **Switch**: `Middlewares.Prometheus`, on.
+//! - **Config**: none for the counting. Who shows it: `DevServer.EnableMetrics`, `Prometheus.Host`, or a route of
+//!   [`Metrics::route`](crate::Metrics::route).
+//! - **Limits**: as many series as routes, usual methods and codes; a method that is none of these is `OTHER`, and what no
+//!   route takes is not counted.
+//! - **Answers**: none of its own.
+//! - **Metric**: `http_server_requests_duration_ms`, `http_server_requests_code_total`, `http_server_requests_in_flight`,
+//!   `http_server_requests_rejected_total`.
+//! - **go-zero**: the first two are its own, with its labels and buckets; there they are of the process, recorded only while an
+//!   agent runs, and a long connection is in the histogram.
+
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -10,7 +26,6 @@ use tower::{Layer, Service};
 use crate::metrics::{Present, RouteMetrics};
 use crate::{RejectedBy, Request, Response};
 
-/// Counts requests and their durations, for the [metrics](crate::metrics) of the engine.
 #[derive(Clone)]
 pub(crate) struct PrometheusLayer {
     pub(crate) metrics: Option<RouteMetrics>,

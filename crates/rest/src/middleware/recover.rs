@@ -1,3 +1,17 @@
+//! Turns a panic into an empty 500 and a line in the log.
+//!
+//! It stands twice in the chain: inside the timeout and the limits, so that these see a 500, and outermost, so that a panic in a
+//! middleware or in a layer costs one request and no connection. A response whose head is sent stands; its body breaks off. The
+//! task of an upgraded connection has its own guard.
+//!
+//! - **Switch**: `Middlewares.Recover`, on, for the inner one. The outer one is always there.
+//! - **Config**: none.
+//! - **Limits**: none.
+//! - **Answers**: 500, empty. It is a failure to the breaker.
+//! - **Metric**: none of its own; the code is 500.
+//! - **go-zero**: the same answer, without the outer one, so that a panic in its first six middlewares is a lost connection; and a
+//!   panic in a task that a handler started ends the process.
+
 use std::any::Any;
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
@@ -12,7 +26,6 @@ use tower::{Layer, Service};
 
 use crate::{IntoResponse, Request, Response};
 
-/// Turns a panic into an empty 500 and a line in the log.
 #[derive(Clone)]
 pub(crate) struct RecoverLayer {
     pub(crate) on: bool,

@@ -8,11 +8,14 @@
 //! | `cpu` | its use at the end of the minute in thousandths, where shedding watches it |
 //!
 //! Where nothing came and nothing was dropped, there is no line. An engine that stops writes one for the part of the minute.
-//! A time is known to a sixteenth of it, and 71 minutes are the longest: what a minute holds is 464 numbers, however many
-//! the requests. go-zero keeps them all.
+//! A time is known to a sixteenth of it, and 71 minutes are the longest.
 //!
-//! - **Config**: `Middlewares.Metrics`; `Log.Stat` silences the line.
+//! - **Switch**: `Middlewares.Metrics`, on; `Log.Stat`, on, silences the line.
+//! - **Config**: none.
+//! - **Limits**: what a minute holds is 464 numbers, however many the requests.
 //! - **Answers**: none of its own.
+//! - **Metric**: none; the line is in the log, and in the file `stat.log` where there are files.
+//! - **go-zero**: the same line; there every request's time is kept until the minute is over, and sent to `MetricsUrl`.
 
 use std::convert::Infallible;
 use std::pin::Pin;

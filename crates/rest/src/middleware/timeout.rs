@@ -1,3 +1,18 @@
+//! Drops a handler that has not answered in time, and answers 503.
+//!
+//! It covers the way to the response's head: the extractors, which read the body, the layers and the handler. A body that
+//! streams longer is not cut, and neither is an upgraded connection, whose head is the 101. A route of
+//! [events](crate::Route::sse) has its stream beyond the head.
+//!
+//! - **Switch**: `Middlewares.Timeout`, on.
+//! - **Config**: `Timeout`, 3 s; [`RouteGroup::timeout`](crate::RouteGroup::timeout) for the routes of a group. 0 is no limit. The
+//!   connection's own times are `HeaderTimeout`, `BodyTimeout`, `IdleTimeout` and `WriteTimeout`.
+//! - **Limits**: nothing is buffered, and no task is left behind: the handler's future is dropped where it waits.
+//! - **Answers**: 503 with `Request Timeout`, rejected by `timeout`. A client that went away is 499, to the log and the metrics.
+//! - **Metric**: `http_server_requests_rejected_total`.
+//! - **go-zero**: the same answer. There the response is buffered, the handler runs on, a header switches the limit off, and the
+//!   longest time of any route is the time of every connection.
+
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -10,10 +25,6 @@ use tower::{Layer, Service};
 
 use crate::{IntoResponse, RejectedBy, Request, Response};
 
-/// Drops a handler that has not answered in time, and answers 503.
-///
-/// It covers the way to the response's head. A body that streams longer is not cut, and neither is an upgraded
-/// connection, whose head is the 101.
 #[derive(Clone)]
 pub(crate) struct TimeoutLayer {
     pub(crate) timeout: Option<Duration>,

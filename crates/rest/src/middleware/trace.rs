@@ -4,15 +4,19 @@
 //! span, which every line of the log stands in, and names that span in the response's `traceparent`, as go-zero does. What
 //! handlers send on is [`TraceContext`].
 //!
-//! - **Config**: `Middlewares.Trace`; `Telemetry.Sampler` is the part of the traces that is sampled, of those that begin here;
-//!   `Telemetry.Disabled` and `TraceIgnorePaths`, the paths of routes, leave it out.
+//! - **Switch**: `Middlewares.Trace`, on; `Telemetry.Disabled`, no.
+//! - **Config**: `Telemetry.Sampler`, 1, is the part of the traces that is sampled, of those that begin here;
+//!   `TraceIgnorePaths`, none, are the paths of routes that are left out.
 //! - **Limits**: a `tracestate` over 4 KiB and a `baggage` over 8 KiB are not passed on.
 //! - **Answers**: none of its own. A wrong `traceparent` begins a new trace.
+//! - **Metric**: none.
+//! - **go-zero**: the span of an upgrade ends with its 101, and the connection has one of its own; there it lasts as long as the
+//!   handler, and says 200. What no route takes is traced if the switch is on; there always.
 
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use http::HeaderValue;
 use pin_project_lite::pin_project;
@@ -20,6 +24,7 @@ use tower::{Layer, Service};
 use tracing::Instrument;
 use tracing::instrument::Instrumented;
 
+use crate::telemetry::{ServerSpan, Spans, within};
 use crate::trace::{TRACEPARENT, TraceContext};
 use crate::{Request, Response, RestConf};
 
@@ -33,10 +38,12 @@ struct Tracing {
     sampler: f64,
     /// Where there is no route, the paths that are not traced.
     ignored: Vec<String>,
+    /// Where spans are sent to.
+    spans: Option<Spans>,
 }
 
 impl TraceLayer {
-    pub(crate) fn new(conf: &RestConf, route: Option<&str>) -> Self {
+    pub(crate) fn new(conf: &RestConf, route: Option<&str>, spans: Option<Spans>) -> Self {
         let is_ignored = route.is_some_and(|route| conf.trace_ignore_paths.iter().any(|it| it == route));
         let is_on = conf.middlewares.trace && !conf.telemetry.disabled && !is_ignored;
         Self(is_on.then(|| {
@@ -44,6 +51,7 @@ impl TraceLayer {
                 route: route.map(str::to_owned),
                 sampler: conf.telemetry.sampler,
                 ignored: if route.is_none() { conf.trace_ignore_paths.clone() } else { Vec::new() },
+                spans,
             })
         }))
     }
@@ -95,17 +103,22 @@ where
             return ResponseFuture::Plain { answer: self.inner.call(request) };
         };
         let context = TraceContext::receive(request.headers(), tracing.sampler);
-        let span = tracing::info_span!(
-            "http",
-            method = %request.method(),
-            path = request.uri().path(),
-            trace = %context.trace_id(),
-            span = %context.span_id(),
-        );
+        let spans = tracing.spans.as_ref().filter(|_| context.is_sampled());
+        let sent = spans.map(|spans| spans.begin(&request, &context, tracing.route.as_deref()));
+        let written = context.written();
+        let span = within(sent.as_ref(), || {
+            tracing::info_span!(
+                "http",
+                method = %request.method().as_str(),
+                path = request.uri().path(),
+                trace = %written.trace(),
+                span = %written.span(),
+            )
+        });
         let traceparent = Some(context.traceparent());
         request.extensions_mut().insert(context);
         let answer = span.in_scope(|| self.inner.call(request)).instrument(span);
-        ResponseFuture::Traced { answer, traceparent }
+        ResponseFuture::Traced { answer, traceparent, sent }
     }
 }
 
@@ -113,7 +126,7 @@ pin_project! {
     #[project = Projected]
     pub(crate) enum ResponseFuture<F> {
         Plain { #[pin] answer: F },
-        Traced { #[pin] answer: Instrumented<F>, traceparent: Option<HeaderValue> },
+        Traced { #[pin] answer: Instrumented<F>, traceparent: Option<HeaderValue>, sent: Option<ServerSpan> },
     }
 }
 
@@ -123,8 +136,16 @@ impl<F: Future<Output = Result<Response, Infallible>>> Future for ResponseFuture
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match self.project() {
             Projected::Plain { answer } => answer.poll(cx),
-            Projected::Traced { answer, traceparent } => {
-                let mut response = ready!(answer.poll(cx))?;
+            Projected::Traced { answer, traceparent, sent } => {
+                let span = sent.take(); // so that a panic drops it here
+                let Poll::Ready(response) = answer.poll(cx)? else {
+                    *sent = span;
+                    return Poll::Pending;
+                };
+                let mut response = response;
+                if let Some(span) = span {
+                    span.end(response.status());
+                }
                 if let Some(traceparent) = traceparent.take() {
                     response.headers_mut().insert(TRACEPARENT, traceparent);
                 }

@@ -1,4 +1,5 @@
 use std::convert::Infallible;
+use std::future::poll_fn;
 use std::io;
 use std::mem;
 use std::net::SocketAddr;
@@ -24,8 +25,10 @@ use tower_http::timeout::TimeoutBody;
 
 use super::activity::{Activity, Carrier, Check, InFlight};
 use super::connections::Slot;
+use super::host;
 use super::socket::{Socket, Stream};
 use super::wire::Wire;
+use crate::awaited::Awaited;
 use crate::extract::PeerAddr;
 use crate::service::{EngineService, ResponseFuture};
 use crate::shutdown::{Lifecycle, Stopping};
@@ -52,24 +55,36 @@ pub(super) async fn serve_connection(
         },
     };
 
-    let http = http(&conf, service.lifecycle().clone());
+    let lifecycle = service.lifecycle().clone();
+    let http = http(&conf, lifecycle.clone());
     let socket = TokioIo::new(Socket::new(stream, activity.clone()));
     let requests = Requests { service, peer, body_timeout: conf.body_timeout, activity: activity.clone() };
     let mut connection = pin!(http.serve_connection_with_upgrades(socket, requests));
-    let mut check = pin!(sleep_until(Instant::now()));
+    let mut draining = pin!(Awaited::new(stopping.draining()));
+    let mut check = pin!(Awaited::new(sleep_until(Instant::now())));
     let mut is_ending = false;
     loop {
-        tokio::select! {
-            end = connection.as_mut() => {
+        let next = poll_fn(|cx| {
+            if let Poll::Ready(end) = connection.as_mut().poll(cx) {
+                return Poll::Ready(Next::End(end));
+            }
+            if !is_ending && draining.as_mut().poll(cx, lifecycle.is_stopping()).is_ready() {
+                return Poll::Ready(Next::Drain);
+            }
+            let is_due = check.get().is_elapsed();
+            check.as_mut().poll(cx, is_due).map(|()| Next::Check)
+        });
+        match next.await {
+            Next::End(end) => {
                 if let Err(error) = end {
                     tracing::debug!(error, %peer, "the connection ended early");
                 }
                 return;
             }
-            () = stopping.draining(), if !is_ending => {}
-            () = check.as_mut() => match activity.check(Instant::now()) {
+            Next::Drain => {}
+            Next::Check => match activity.check(Instant::now()) {
                 Check::Again(at) => {
-                    check.as_mut().reset(at);
+                    check.as_mut().change(|sleep| sleep.reset(at));
                     continue;
                 }
                 Check::Stalled => {
@@ -78,13 +93,23 @@ pub(super) async fn serve_connection(
                 }
                 Check::Over if is_ending => return,
                 Check::Over => {}
-            }
+            },
         }
         is_ending = true;
         activity.farewell();
         connection.as_mut().graceful_shutdown();
-        check.as_mut().reset(Instant::now());
+        check.as_mut().change(|sleep| sleep.reset(Instant::now()));
     }
+}
+
+/// What there is to do about a connection.
+enum Next<T> {
+    /// It has ended.
+    End(T),
+    /// The engine stops.
+    Drain,
+    /// One of its times may be over.
+    Check,
 }
 
 /// Does the server's part of the TLS handshake, for which the time of a request's head must do.
@@ -159,6 +184,9 @@ impl hyper::service::Service<http::Request<Incoming>> for Requests {
         let guard = Guard { in_flight: carrier.hold(), is_http2, is_waiting: false };
         request.extensions_mut().insert(PeerAddr(self.peer));
         let mut service = self.service.clone();
+        if !host::is_clear(request.version(), request.headers()) {
+            return Guarded { inner: service.refuse_host(request), guard: Some(guard) };
+        }
         let inner = match self.body_timeout {
             limit if limit.is_zero() || request.body().is_end_stream() => service.call(request),
             limit => service.call(request.map(|body| TimeoutBody::new(limit, body))),

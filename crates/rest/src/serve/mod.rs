@@ -3,6 +3,7 @@
 mod accept;
 mod connections;
 mod connection;
+mod host;
 mod activity;
 mod socket;
 mod wire;
@@ -16,8 +17,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use tokio::net::{TcpListener, lookup_host};
+use tokio::sync::oneshot;
 use tokio::time::Instant;
+use tokio_util::task::AbortOnDropHandle;
 
 pub(crate) use self::activity::Carrier;
 pub(crate) use self::socket::{Socket, Stream};
@@ -27,10 +31,12 @@ pub(crate) use self::signals::Signals;
 use self::tls::Tls;
 use crate::RestConf;
 use crate::conf::DevServerConf;
+use crate::engine::Built;
 use crate::error::ServeError;
 use crate::service::EngineService;
-use crate::shutdown::Lifecycle;
+use crate::shutdown::{Lifecycle, within};
 use crate::stop::{StopHandle, Stopped};
+use crate::telemetry::Exporter;
 
 /// An engine that listens. Connections are accepted once it is [started](Self::start).
 ///
@@ -114,14 +120,12 @@ pub(crate) struct Listening {
     addr: SocketAddr,
     tls: Option<Tls>,
     dev: Option<DevServer>,
+    exporter: Option<Exporter>,
 }
 
 impl Listening {
-    pub(crate) async fn new(
-        conf: RestConf,
-        service: EngineService,
-        listener: TcpListener,
-    ) -> Result<Self, ServeError> {
+    pub(crate) async fn new(built: Built, listener: TcpListener) -> Result<Self, ServeError> {
+        let Built { conf, service, exporter } = built;
         let addr = listener.local_addr().map_err(ServeError::Io)?;
         let without_effect = conf.without_effect();
         if !without_effect.is_empty() {
@@ -132,14 +136,14 @@ impl Listening {
         }
         let tls = Tls::new(&conf)?;
         let dev = DevServer::bind(&conf, &service).await?;
-        Ok(Self { conf: Arc::new(conf), service, listener, addr, tls, dev })
+        Ok(Self { conf: Arc::new(conf), service, listener, addr, tls, dev, exporter })
     }
 
     /// Serves until `shutdown`, then drains until all is done, time is up or `abort` is ready.
     pub(crate) async fn serve(self, shutdown: impl Future<Output = ()>, abort: impl Future<Output = ()>) {
         let lifecycle = self.service.lifecycle().clone();
         let _abort = lifecycle.abort_on_drop();
-        let Self { conf, service, listener, tls, dev, .. } = self;
+        let Self { conf, service, listener, tls, dev, exporter, .. } = self;
         service.run_background();
         if let Some(tls) = &tls
             && !conf.cert_reload_interval.is_zero()
@@ -147,6 +151,10 @@ impl Listening {
             lifecycle.spawn(tls.watch(conf.cert_reload_interval, lifecycle.stopping()));
         }
         let tls = tls.map(|tls| tls.acceptor);
+        let (last_span, no_more_spans) = oneshot::channel::<()>();
+        let no_more_spans = no_more_spans.map(drop);
+        // Beside the tracker: it has to outlive the tasks whose spans it sends. Whoever drops this future drops it too.
+        let exporter = exporter.map(|it| AbortOnDropHandle::new(tokio::spawn(it.run(no_more_spans))));
         let dev_lifecycle = dev.as_ref().map(|dev| dev.lifecycle().clone());
         let _abort_dev = dev_lifecycle.as_ref().map(Lifecycle::abort_on_drop);
         let dev = async {
@@ -178,6 +186,10 @@ impl Listening {
             never = dev => match never {},
         };
         lifecycle.abort().await;
+        drop(last_span);
+        if let Some(exporter) = exporter {
+            within(until, "spans are left unsent", exporter.map(drop)).await;
+        }
         lifecycle.stopped(until).await;
         if let Some(dev_lifecycle) = dev_lifecycle {
             dev_lifecycle.abort().await;

@@ -1,6 +1,8 @@
 //! The header `traceparent`: read as strictly as the recommendation says, and written.
 
-use http::HeaderMap;
+use std::ops::Range;
+
+use http::{HeaderMap, HeaderValue};
 
 use super::{SpanId, TRACEPARENT, TraceId};
 
@@ -49,23 +51,51 @@ fn number(digits: &[u8]) -> Option<u128> {
     })
 }
 
-/// Writes version 0.
-pub(super) fn write(text: &mut [u8; LENGTH], trace: TraceId, span: SpanId, flags: u8) {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    text.fill(b'-');
-    let mut put = |number: u128, from: usize, to: usize| {
-        for (place, digit) in text[from..to].iter_mut().rev().enumerate() {
-            *digit = DIGITS[(number >> (4 * place)) as usize & 0xf];
-        }
-    };
-    put(0, 0, 2);
-    put(trace.0, 3, 35);
-    put(span.0.into(), 36, 52);
-    put(flags.into(), 53, 55);
+/// The numbers of a span, as `traceparent` has them in version 0: written once, and read by the log, the span and the response.
+#[derive(Clone, Copy)]
+pub(crate) struct Written([u8; LENGTH]);
+
+impl Written {
+    pub(super) fn new(trace: TraceId, span: SpanId, flags: u8) -> Self {
+        let mut text = [b'-'; LENGTH];
+        text[..2].fill(b'0');
+        digits(&mut text[TRACE], &trace.0.to_be_bytes());
+        digits(&mut text[SPAN], &span.0.to_be_bytes());
+        digits(&mut text[53..], &[flags]);
+        Self(text)
+    }
+
+    /// The trace in 32 digits.
+    pub(crate) fn trace(&self) -> &str {
+        self.part(TRACE)
+    }
+
+    /// The span in 16 digits.
+    pub(crate) fn span(&self) -> &str {
+        self.part(SPAN)
+    }
+
+    pub(super) fn header(&self) -> HeaderValue {
+        HeaderValue::from_bytes(&self.0).expect("digits and dashes are a header")
+    }
+
+    fn part(&self, range: Range<usize>) -> &str {
+        std::str::from_utf8(&self.0[range]).expect("digits are a text")
+    }
 }
 
+fn digits(text: &mut [u8], number: &[u8]) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    for (pair, byte) in text.chunks_exact_mut(2).zip(number) {
+        pair[0] = DIGITS[usize::from(byte >> 4)];
+        pair[1] = DIGITS[usize::from(byte & 0xf)];
+    }
+}
+
+const TRACE: Range<usize> = 3..35;
+const SPAN: Range<usize> = 36..52;
 /// Of version 0, and where the known part of later ones ends.
-pub(super) const LENGTH: usize = 55;
+const LENGTH: usize = 55;
 /// Sampled, and random trace number.
 const FLAGS: u8 = 0b11;
 
@@ -87,10 +117,10 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read_again() {
-        let mut text = [0; LENGTH];
         let parent = Parent::parse(LINE.as_bytes()).unwrap();
-        write(&mut text, parent.trace, parent.span, parent.flags);
-        assert_eq!(std::str::from_utf8(&text), Ok(LINE));
+        let written = Written::new(parent.trace, parent.span, parent.flags);
+        assert_eq!(written.header(), LINE);
+        assert_eq!((written.trace(), written.span()), (&LINE[3..35], &LINE[36..52]));
     }
 
     #[test]

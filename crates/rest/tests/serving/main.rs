@@ -9,6 +9,7 @@ mod connections;
 mod deadlines;
 mod addresses;
 mod hostile;
+mod hostile_table;
 #[cfg(unix)]
 mod descriptors;
 

@@ -179,7 +179,9 @@ async fn a_new_certificate_that_is_broken_is_told_and_the_old_one_kept() {
     let running = watching(&files).await;
     assert_eq!(Client::new(files.connect(&running, &[]).await).get("/").await.body, "Hello!");
 
-    fs::write(files.dir.join("cert.pem"), "-----BEGIN CERTIFICATE-----\nbroken").unwrap();
+    // In one step: a file that is being written would be another broken one.
+    fs::write(files.dir.join("broken.pem"), "-----BEGIN CERTIFICATE-----\nbroken").unwrap();
+    fs::rename(files.dir.join("broken.pem"), files.dir.join("cert.pem")).unwrap();
 
     within("it is told", async {
         while !log.text().contains("the old certificate is kept, as the new one cannot be used: CertFile: ") {

@@ -61,15 +61,16 @@ async fn shutdown_listeners_run_when_the_last_request_is_answered() {
     let says = said.clone();
     engine.add_shutdown_listener(|| async move { says.lock().unwrap().push("shutdown") });
     let says = said.clone();
-    engine.add_wrap_up_listener(|| async move { says.lock().unwrap().push("wrap up") });
+    engine.add_wrap_up_listener(|| async move {
+        says.lock().unwrap().push("wrap up");
+        gate.notify_one();
+    });
     let running = Running::start(engine).await;
     let mut client = Client::connect(running.addr).await;
     client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
     begun.notified().await;
 
-    let stopped = running.stop();
-    gate.notify_one();
-    stopped.await;
+    running.stop().await;
 
     assert_eq!(*said.lock().unwrap(), ["wrap up", "request", "shutdown"]);
 }

@@ -41,6 +41,15 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Client<T> {
         self.io.flush().await.expect("the connection takes bytes");
     }
 
+    /// Sends bytes as far as the server takes them, which may close before that, and then nothing more if this is the end.
+    pub(crate) async fn send_what_is_taken(&mut self, bytes: &[u8], ends: bool) {
+        let _ = self.io.write_all(bytes).await;
+        let _ = self.io.flush().await;
+        if ends {
+            let _ = self.io.shutdown().await;
+        }
+    }
+
     /// Sends a request without a body, with these further header lines, each ended by `\r\n`.
     pub(crate) async fn request(&mut self, line: &str, headers: &str) -> Reply {
         self.send(format!("{line} HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n")).await;

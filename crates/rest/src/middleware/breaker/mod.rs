@@ -7,6 +7,14 @@
 //! A request is a success when its answer is below 500, so also a 101 and a 404; a 503 of the timeout is a failure. A
 //! request whose client went away before the answer counts as neither: clients must not be able to open a breaker, nor to
 //! keep it closed.
+//!
+//! - **Switch**: `Middlewares.Breaker`, on.
+//! - **Config**: none; the constants are go-zero's. The same breaker for a service's own calls is [`breaker`](crate::breaker).
+//! - **Limits**: 40 counts of 250 ms for each route, however many the requests.
+//! - **Answers**: 503, empty, rejected by `breaker`.
+//! - **Metric**: `http_server_requests_rejected_total`; `drops` in the line of [statistics](super::stat).
+//! - **go-zero**: the same numbers. There a client that goes away counts by the code that was not sent, and the breakers are
+//!   the process's.
 
 mod state;
 

@@ -13,6 +13,8 @@ pub(super) struct Breaker {
     window: Window<Bucket, BUCKETS>,
     /// When a request last passed although some were to be rejected.
     last_pass: Option<Instant>,
+    /// When something last failed, or was rejected. When that is out of the window, there is nothing to sum up.
+    last_trouble: Option<Instant>,
 }
 
 #[derive(Default)]
@@ -25,11 +27,14 @@ struct Bucket {
 
 impl Breaker {
     pub(super) fn new(now: Instant) -> Self {
-        Self { window: Window::new(SLICE, now), last_pass: None }
+        Self { window: Window::new(SLICE, now), last_pass: None, last_trouble: None }
     }
 
     /// Whether a request may pass, by a random number from 0 to below 1. What may not is counted at once.
     pub(super) fn allow(&mut self, now: Instant, random: f64) -> bool {
+        if self.last_trouble.is_none_or(|last| now.saturating_duration_since(last) > WINDOW) {
+            return true; // as many accepts as requests make the ratio negative, whatever their number
+        }
         let history = self.history(now);
         let ratio = history.drop_ratio();
         if ratio <= 0.0 {
@@ -38,6 +43,7 @@ impl Breaker {
         let is_due = self.last_pass.is_some_and(|last| now.saturating_duration_since(last) > FORCE_PASS);
         if !is_due && random < ratio * history.doubt() {
             self.window.bucket(now).requests += 1;
+            self.last_trouble = Some(now);
             return false;
         }
         self.last_pass = Some(now);
@@ -50,6 +56,9 @@ impl Breaker {
         bucket.requests += 1;
         bucket.successes += u32::from(is_success);
         bucket.failures += u32::from(!is_success);
+        if !is_success {
+            self.last_trouble = Some(now);
+        }
     }
 
     fn history(&mut self, now: Instant) -> History {
@@ -101,6 +110,8 @@ impl History {
 /// Ten seconds in all.
 const BUCKETS: usize = 40;
 const SLICE: Duration = Duration::from_millis(250);
+/// All of them.
+const WINDOW: Duration = Duration::from_secs(10);
 /// How many requests there are for one that succeeds before any are rejected.
 const K: f64 = 1.5;
 /// The same when nothing has succeeded in the whole window.

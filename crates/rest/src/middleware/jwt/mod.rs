@@ -3,7 +3,16 @@
 //! `source.rs` finds the token in a request's head, `gate.rs` judges it. What is in it goes on as the extension
 //! [`TokenClaims`], which the extractor [`Claims`](crate::extract::Claims) reads.
 //!
-//! No token is ever logged: only the reason of a refusal is.
+//! - **Switch**: a group's [`RouteGroup::jwt`](crate::RouteGroup::jwt).
+//! - **Config**: [`JwtConf`](crate::conf::JwtConf): the secret and the one of before, algorithms (HS256), leeway (0), whether
+//!   `exp` must be there (no), issuer and audience (any), cookie and subprotocol (none).
+//! - **Limits**: a token is no longer than a request's head, `MaxHeaderBytes`.
+//! - **Answers**: 401, empty, with `WWW-Authenticate: Bearer`, rejected by `jwt`; or what
+//!   [`Engine::on_unauthorized`](crate::Engine::on_unauthorized) says, which is a refusal whatever it says.
+//! - **Metric**: `http_server_requests_rejected_total`.
+//! - **go-zero**: looks in `Authorization` alone, so that the socket of a browser has no token; takes any HMAC; a hook that writes
+//!   only a body makes a 200 of it; and the whole request is logged with its token. Here no token is ever logged, only the
+//!   reason of a refusal is.
 
 mod source;
 mod gate;

@@ -6,6 +6,15 @@
 //!
 //! A request counts from here to its response's head. So a connection that is upgraded or streams counts with its handshake
 //! alone, as load and as latency. A 503 from below and a client that goes away end a request without a latency.
+//!
+//! - **Switch**: `Middlewares.Shedding`, on; `Mode`, `pro`: in the others nothing is shed.
+//! - **Config**: `CpuThreshold`, 900 thousandths; 0 is never. Groups with [`priority`](crate::RouteGroup::priority) have a
+//!   threshold half as far from the end.
+//! - **Limits**: 50 counts of 100 ms. Nobody waits.
+//! - **Answers**: 503, empty, rejected by `shedding`.
+//! - **Metric**: `http_server_requests_rejected_total`; `drops` and `cpu` in the line of [statistics](super::stat).
+//! - **go-zero**: the same formula and constants. There a long connection is load for all its life and a latency at its end,
+//!   and without a control group the CPU is never busy.
 
 mod shedder;
 mod cpu;
