@@ -51,11 +51,8 @@ mod cors;
 pub mod middleware;
 pub mod breaker;
 pub mod trace;
-#[cfg(feature = "otlp")]
+#[cfg_attr(not(feature = "otlp"), path = "telemetry/off.rs")]
 pub mod telemetry;
-#[cfg(not(feature = "otlp"))]
-#[path = "telemetry/off.rs"]
-mod telemetry;
 pub mod signature;
 pub mod metrics;
 pub mod extract;
@@ -67,8 +64,8 @@ pub mod openapi;
 pub mod conf;
 mod logging;
 mod serve;
-mod awaited;
 mod shutdown;
+mod awaited;
 mod listeners;
 mod stop;
 mod group;

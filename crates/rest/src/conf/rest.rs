@@ -47,7 +47,7 @@ pub struct RestConf {
     /// The TCP port to listen on, 0 to 65535; 0 takes any free one. Default 8888.
     #[serde(with = "range::Integer::<0, 65_535>")]
     pub port: u16,
-    /// The file with the certificate chain, PEM. Default none. With it and [`key_file`](Self::key_file) the engine speaks
+    /// The file with the certificate chain, PEM. Default none, which an empty text is too. With it and [`key_file`](Self::key_file) the engine speaks
     /// TLS, and only TLS; one without the other is a mistake.
     pub cert_file: Option<PathBuf>,
     /// The file with the certificate's private key, PEM. Default none.

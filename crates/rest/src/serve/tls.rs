@@ -29,14 +29,16 @@ impl Tls {
     ///
     /// A config that asks for TLS and cannot have it is an error, never plain HTTP.
     pub(super) fn new(conf: &RestConf) -> Result<Option<Self>, ServeError> {
-        let (cert_file, key_file) = match (&conf.cert_file, &conf.key_file) {
+        // A file of go-zero's has an empty text for none.
+        let named = |file: &Option<PathBuf>| file.clone().filter(|file| !file.as_os_str().is_empty());
+        let (cert, key) = match (named(&conf.cert_file), named(&conf.key_file)) {
             (None, None) => return Ok(None),
-            (Some(cert_file), Some(key_file)) => (cert_file, key_file),
+            (Some(cert), Some(key)) => (cert, key),
             (Some(_), None) => return Err(ServeError::Tls("CertFile is set, but KeyFile is not".to_owned())),
             (None, Some(_)) => return Err(ServeError::Tls("KeyFile is set, but CertFile is not".to_owned())),
         };
         let provider = Arc::new(ring::default_provider());
-        let files = Files { cert: cert_file.clone(), key: key_file.clone() };
+        let files = Files { cert, key };
         let certificate = Certificate::read(files, &provider).map_err(ServeError::Tls)?;
         let certificate = Arc::new(certificate);
         let mut tls = ServerConfig::builder_with_provider(provider)

@@ -1,4 +1,4 @@
-//! Without the feature `otlp` no spans are sent: there is never a queue for them, so that nothing here is ever called.
+//! Traces, sent to a collector by OTLP: behind the feature `otlp`, without which this was built.
 
 use std::future::Ready;
 
@@ -9,6 +9,7 @@ use crate::metrics::Metrics;
 use crate::trace::TraceContext;
 use crate::{Request, RestConf};
 
+/// There is never one, so that nothing here is ever called.
 #[derive(Clone)]
 pub(crate) enum Spans {}
 
