@@ -66,6 +66,7 @@ pub struct Joined {
     pub position: Position,
     /// Whether everything since the position that was asked for follows. `false` if none was asked for.
     pub recovered: bool,
-    /// Who is there, the client's own user included; `None` where presence is not kept.
+    /// Who is there; `None` where presence is not kept. The client's own user is among them, unless a change that is on its way
+    /// tells of it.
     pub presence: Option<Snapshot>,
 }

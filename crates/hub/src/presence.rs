@@ -24,14 +24,16 @@ pub struct Present {
     pub info: Option<Arc<str>>,
 }
 
-/// Who is in a topic, at one moment.
+/// Who is in a topic, as its members have been told. Cloning it is cheap.
+///
+/// Whoever has come or gone since is in the next change: so a snapshot and all changes of a higher version are the whole truth.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Snapshot {
-    /// Changes up to this version are in it. It may have more already, of which a change will tell again.
+    /// The version of the last change that is in it.
     pub version: u64,
-    /// The users, in no particular order.
-    pub users: Vec<Present>,
+    /// The users, in no particular order. Whoever has just joined may not be among them yet.
+    pub users: Arc<[Present]>,
 }
 
 /// Who came, who has another number of devices or other information, and who went.
@@ -53,6 +55,8 @@ pub(crate) struct Presence {
     conf: PresenceConf,
     users: HashMap<UserId, User>,
     version: u64,
+    /// What has been told, as a list, once somebody has asked for it.
+    snapshot: Option<Arc<[Present]>>,
     /// Those of whom something may be untold.
     untold: HashSet<UserId>,
     tell_at: Option<Instant>,
@@ -81,6 +85,7 @@ impl Presence {
             conf,
             users: HashMap::new(),
             version: 0,
+            snapshot: None,
             untold: HashSet::new(),
             tell_at: None,
             is_telling: false,
@@ -168,6 +173,7 @@ impl Presence {
             return None;
         }
         self.version = change.version;
+        self.snapshot = None;
         self.is_telling = true;
         Some(change)
     }
@@ -194,12 +200,14 @@ impl Presence {
         self.version
     }
 
-    pub(crate) fn snapshot(&self) -> Snapshot {
-        let present = |(user, found): (&UserId, &User)| {
-            let (devices, info) = found.state()?;
+    /// Made once per change, however many ask: when thousands join at once, each gets one.
+    pub(crate) fn snapshot(&mut self) -> Snapshot {
+        let told = |(user, found): (&UserId, &User)| {
+            let (devices, info) = found.told.clone()?;
             Some(Present { user: user.clone(), devices, info })
         };
-        Snapshot { version: self.version, users: self.users.iter().filter_map(present).collect() }
+        let users = self.snapshot.get_or_insert_with(|| self.users.iter().filter_map(told).collect());
+        Snapshot { version: self.version, users: users.clone() }
     }
 
     fn touch(&mut self, user: &UserId, now: Instant, members: usize) {

@@ -90,7 +90,7 @@ impl<M: Message> State<M> {
                     return false;
                 }
                 let leaver = self.leaver.clone();
-                let (membership, joined) = self.topic(&topic).join(&inbox, join, &leaver, now);
+                let (membership, mut joined) = self.topic(&topic).join(&inbox, join, &leaver, now);
                 let counts = &self.counters.of_loop;
                 counts.joins.add_alone(1);
                 match asked {
@@ -101,7 +101,9 @@ impl<M: Message> State<M> {
                     }
                     Some(_) => counts.recoveries.gap.add_alone(1),
                 }
-                self.settle(&topic, now); // before the answer, so that whoever has joined is counted
+                self.settle(&topic, now); // before the answer, so that whoever has joined is counted, and told
+                joined.presence =
+                    joined.presence.or_else(|| self.topics.get_mut(&topic).and_then(Topic::snapshot));
                 // If nobody waits for it any more, the membership is dropped here, and that is a leave.
                 let _ = reply.send(Ok(Some((membership, joined))));
             }
@@ -125,7 +127,7 @@ impl<M: Message> State<M> {
                 self.queue(&topic);
             }
             Command::Presence(topic, reply) => {
-                let snapshot = self.topics.get(&topic).and_then(Topic::snapshot);
+                let snapshot = self.topics.get_mut(&topic).and_then(Topic::snapshot);
                 let _ = reply.send(Ok(snapshot));
             }
             Command::History { reply, topic, .. } if !self.can_join(&topic) => {

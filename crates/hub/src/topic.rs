@@ -13,7 +13,7 @@ use crate::error::{Error, Evicted};
 use crate::inbox::Inbox;
 use crate::join::{From, Join, Joined};
 use crate::keys::{Key, Keys};
-use crate::log::{Bounds, Entry, Log};
+use crate::log::{Bounds, Entry, Log, Ring};
 use crate::member::{Lag, Leave, Member, Membership, Parting};
 use crate::message::Message;
 use crate::name::TopicName;
@@ -112,8 +112,8 @@ impl<M: Message> Topic<M> {
             let returned = presence.enter(user, inbox.id, info, now, self.members.len());
             self.counters.of_loop.presence_damped.add_alone(returned.into());
         }
-        let kept = self.presence.as_ref().map(Presence::snapshot);
-        let presence = kept.or_else(|| self.seen_by(inbox.id));
+        // What is kept here is told first, so that the newcomer is in it.
+        let presence = if self.presence.is_some() { None } else { self.seen_by(inbox.id) };
         let joined = Joined { position: self.position(), recovered, presence };
         (Membership::new(member, self.log.clone(), self.conf.policy), joined)
     }
@@ -317,14 +317,14 @@ impl<M: Message> Topic<M> {
             return Err(Error::Insufficient(self.position()));
         }
         let ring = self.log.lock();
-        let messages = ring.from(cursor).filter(|(_, entry)| entry.is_history());
+        let messages = self.history_from(&ring, cursor);
         let messages =
             messages.take(limit).map(|(offset, entry)| (ring.told(offset), entry.message.clone())).collect();
         Ok((self.position(), messages))
     }
 
-    pub(crate) fn snapshot(&self) -> Option<Snapshot> {
-        let kept = self.presence.as_ref().map(Presence::snapshot);
+    pub(crate) fn snapshot(&mut self) -> Option<Snapshot> {
+        let kept = self.presence.as_mut().map(Presence::snapshot);
         kept.or_else(|| self.seen())
     }
 
@@ -344,10 +344,10 @@ impl<M: Message> Topic<M> {
         match from {
             From::Now => (self.next, false),
             From::Last(count) => {
-                let kept = ring.from(ring.history_tail()).rev().filter(|(_, entry)| entry.is_history());
-                let pending = self.pending.iter().filter(|entry| entry.is_history()).count();
-                let first = kept.take(count.saturating_sub(pending)).last();
-                (first.map_or(ring.bounds().head, |(offset, _)| offset), false)
+                // What is pending is as good as kept.
+                let said = self.history_from(&ring, ring.history_tail()).rev();
+                let first = said.take(count.min(self.conf.history.max_messages)).last();
+                (first.map_or(self.next, |(offset, _)| offset), false)
             }
             From::After(position) => {
                 let next = position.offset.saturating_add(1);
@@ -356,6 +356,18 @@ impl<M: Message> Topic<M> {
                 (if is_there { next.wrapping_add(self.shift) } else { self.next }, is_there)
             }
         }
+    }
+
+    /// What members have said to everyone, from this offset on, with what is pending.
+    fn history_from<'a>(
+        &'a self,
+        ring: &'a Ring<M>,
+        offset: u64,
+    ) -> impl DoubleEndedIterator<Item = (u64, &'a Entry<M>)> {
+        let head = ring.head();
+        let pending = self.pending.iter().enumerate().map(move |(index, entry)| (head + index as u64, entry));
+        let entries = ring.from(offset).chain(pending.filter(move |(at, _)| *at >= offset));
+        entries.filter(|(_, entry)| entry.is_history())
     }
 
     /// Waits a moment, once per pass, for those who would be too far behind after it.

@@ -7,6 +7,7 @@ use crate::conf::{Excess, HubConf};
 use crate::error::{Cause, Error, Evicted};
 use crate::identity::ClientId;
 use crate::inbox::Inbox;
+use crate::member::Parting;
 use crate::name::UserId;
 
 /// An index of clients, by their number and by their user.
@@ -39,6 +40,7 @@ impl<M> Users<M> {
                         let oldest = of_user.remove(0);
                         self.clients.remove(&oldest.id);
                         oldest.end(Evicted::new(Cause::Replaced));
+                        oldest.leave_all(Parting::Lost); // its user is there, and nobody need be told
                     }
                 }
             }

@@ -98,6 +98,20 @@ fn changes_of_a_large_topic_are_gathered() {
 }
 
 #[test]
+fn a_snapshot_and_the_changes_after_it_are_the_whole_truth() {
+    let (mut presence, now) = (presence(), Instant::now());
+    let bob = UserId::new("bob").unwrap();
+    presence.enter(&ann(), ClientId(1), None, now, MANY);
+    tell(&mut presence, now + BATCH);
+    presence.enter(&bob, ClientId(2), None, now + BATCH, MANY);
+    let snapshot = presence.snapshot();
+    assert_eq!((snapshot.version, snapshot.users.len()), (1, 1), "bob would never be taken back");
+    presence.leave(&bob, ClientId(2), true, now + BATCH, MANY);
+    assert_eq!(tell(&mut presence, now + 3 * BATCH), None);
+    assert_eq!(presence.snapshot(), snapshot);
+}
+
+#[test]
 fn one_change_at_a_time_is_on_its_way() {
     let (mut presence, now) = (presence(), Instant::now());
     presence.enter(&ann(), ClientId(1), None, now, FEW);
@@ -114,5 +128,6 @@ fn what_others_may_know_is_what_the_last_client_says() {
     let (mut presence, now) = (presence(), Instant::now());
     presence.enter(&ann(), ClientId(1), Some("Ann".into()), now, FEW);
     presence.enter(&ann(), ClientId(2), Some("Anna".into()), now, FEW);
+    tell(&mut presence, now);
     assert_eq!(presence.snapshot().users[0].info.as_deref(), Some("Anna"));
 }
