@@ -9,10 +9,13 @@ use crate::log::Entry;
 use crate::message::Message;
 use crate::name::TopicName;
 use crate::presence::PresenceChange;
+use crate::topic::Life;
 
 /// A change that the members of a topic are to be told.
 pub(crate) struct Announcement {
     pub(crate) topic: TopicName,
+    /// Which life of it.
+    pub(crate) life: Life,
     pub(crate) change: PresenceChange,
 }
 
@@ -21,14 +24,14 @@ pub(crate) async fn announce<M: Message>(
     mut announcements: mpsc::UnboundedReceiver<Announcement>,
     commands: mpsc::WeakSender<Command<M>>,
 ) {
-    while let Some(Announcement { topic, change }) = announcements.recv().await {
+    while let Some(Announcement { topic, life, change }) = announcements.recv().await {
         let entry = || Some(Entry { is_notice: true, ..Entry::new(M::presence(&topic, &change)?.into()) });
         let notice = panic::catch_unwind(AssertUnwindSafe(entry)).unwrap_or_else(|_| {
             tracing::error!(%topic, "making a message of a change of presence panicked: its members are not told");
             None
         });
         let Some(commands) = commands.upgrade() else { return };
-        if commands.send(Command::Told { topic, notice }).await.is_err() {
+        if commands.send(Command::Told { topic, life, notice }).await.is_err() {
             return;
         }
     }

@@ -17,7 +17,7 @@ use crate::message::Message;
 use crate::name::TopicName;
 use crate::presence::Snapshot;
 use crate::receipt::{Position, Receipt};
-use crate::topic::Standing;
+use crate::topic::{Life, Standing};
 use crate::users::Whom;
 
 type Reply<T> = oneshot::Sender<Result<T, Error>>;
@@ -41,6 +41,7 @@ pub(crate) enum Command<M> {
     /// A change of presence is told by this, or cannot be told.
     Told {
         topic: TopicName,
+        life: Life,
         notice: Option<Entry<M>>,
     },
     Presence(TopicName, Reply<Option<Snapshot>>),

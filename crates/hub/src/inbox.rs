@@ -88,6 +88,7 @@ impl<M> Inbox<M> {
     pub(crate) fn say(&self, message: M) {
         if self.push_if_room(message).is_err() {
             self.end(Evicted::new(Cause::TooMuchDirect));
+            self.leave_all(Parting::Lost);
         }
     }
 
@@ -143,13 +144,13 @@ impl<M> Inbox<M> {
         self.room.wake();
     }
 
-    /// Ends the client; the first cause counts.
+    /// Ends the client; the first cause counts. What it has not taken out of the lane it never gets.
     pub(crate) fn end(&self, evicted: Evicted) {
         if self.end.set(evicted).is_ok() {
             self.counters.of_tasks.ended(&evicted);
             tracing::debug!(client = %self.id, reason = %evicted, "ended by the hub");
+            self.go();
             self.wake();
-            self.room.wake();
         }
     }
 
@@ -208,11 +209,11 @@ impl<M> Inbox<M> {
 
     /// Leaves all topics at once, before the client's task gets to it.
     pub(crate) fn leave_all(&self, parting: Parting) {
-        for (_, member) in self.topics().iter() {
-            if let Some(member) = member {
-                member.leave(parting);
-            }
-        }
+        self.topics().retain(|(_, member)| {
+            let Some(member) = member else { return true };
+            member.leave(parting);
+            false
+        });
     }
 
     fn push_if_room(&self, message: M) -> Result<(), M> {

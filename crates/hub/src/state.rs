@@ -118,8 +118,9 @@ impl<M: Message> State<M> {
                 self.queue(&topic);
                 return is_full;
             }
-            Command::Told { topic, notice } => {
-                if let Some(of) = self.topics.get_mut(&topic) {
+            Command::Told { topic, life, notice } => {
+                // A topic that has ended meanwhile, and is there again, has other members.
+                if let Some(of) = self.topics.get_mut(&topic).filter(|of| of.life() == life) {
                     self.counters.of_loop.published.add_alone(notice.is_some().into());
                     of.told(notice);
                 }
@@ -337,7 +338,7 @@ impl<M: Message> State<M> {
         let Some(topic) = self.topics.get_mut(name) else { return };
         if let Some(change) = topic.take_change(now) {
             // Fails if the hub is ending.
-            let _ = self.announcer.send(Announcement { topic: name.clone(), change });
+            let _ = self.announcer.send(Announcement { topic: name.clone(), life: topic.life(), change });
         }
         if name.is_shared() {
             let now = topic.len();
@@ -387,3 +388,6 @@ pub(crate) fn mix(last: u64) -> u64 {
     number = (number ^ (number >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     number ^ (number >> 31)
 }
+
+#[cfg(test)]
+mod model;

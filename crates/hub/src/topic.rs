@@ -28,6 +28,7 @@ pub(crate) use replica::Standing;
 pub(crate) struct Topic<M> {
     name: TopicName,
     conf: TopicConf,
+    life: Life,
     epoch: Epoch,
     log: Arc<Log<M>>,
     /// Dense, for the walk; each member knows its position.
@@ -62,6 +63,10 @@ pub(crate) struct Topic<M> {
     pub(crate) due: Option<Instant>,
 }
 
+/// One life of a topic: the epoch that it began with, whatever an engine makes of that.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Life(Epoch);
+
 type Reply = oneshot::Sender<Result<Receipt, Error>>;
 
 impl<M: Message> Topic<M> {
@@ -70,6 +75,7 @@ impl<M: Message> Topic<M> {
         let bounds = log.lock().bounds();
         Self {
             name,
+            life: Life(epoch),
             epoch,
             members: Vec::new(),
             next: 1,
@@ -331,6 +337,10 @@ impl<M: Message> Topic<M> {
     /// Where the topic stands, with what is pending.
     pub(crate) fn position(&self) -> Position {
         Position { offset: (self.next - 1).wrapping_sub(self.shift), epoch: self.epoch }
+    }
+
+    pub(crate) fn life(&self) -> Life {
+        self.life
     }
 
     /// The number of members.

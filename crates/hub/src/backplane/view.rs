@@ -44,27 +44,28 @@ impl View {
     }
 
     pub(crate) fn snapshot(&self) -> Snapshot {
-        let present = |(user, (devices, info)): (&UserId, &(usize, Option<Arc<str>>))| Present {
-            user: user.clone(),
-            devices: *devices,
-            info: info.clone(),
-        };
-        Snapshot { version: self.version, users: self.users.iter().map(present).collect() }
+        Snapshot { version: self.version, users: self.present().collect() }
     }
 
     /// Who is there, with one who has just come, of whom the engine will tell.
     pub(crate) fn snapshot_with(&self, user: &UserId, info: Option<&Arc<str>>) -> Snapshot {
-        let mut snapshot = self.snapshot();
-        if !self.users.contains_key(user) {
-            snapshot.users.push(Present { user: user.clone(), devices: 1, info: info.cloned() });
-        }
-        snapshot
+        let newcomer = Present { user: user.clone(), devices: 1, info: info.cloned() };
+        let newcomer = Some(newcomer).filter(|_| !self.users.contains_key(user));
+        Snapshot { version: self.version, users: self.present().chain(newcomer).collect() }
+    }
+
+    fn present(&self) -> impl Iterator<Item = Present> {
+        self.users.iter().map(|(user, (devices, info))| Present {
+            user: user.clone(),
+            devices: *devices,
+            info: info.clone(),
+        })
     }
 }
 
 impl From<Snapshot> for View {
     fn from(snapshot: Snapshot) -> Self {
-        let users = snapshot.users.into_iter().map(|it| (it.user, (it.devices, it.info))).collect();
+        let users = snapshot.users.iter().cloned().map(|it| (it.user, (it.devices, it.info))).collect();
         Self { version: snapshot.version, users }
     }
 }
