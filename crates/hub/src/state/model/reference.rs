@@ -269,7 +269,7 @@ impl Reference {
             return None;
         }
         let lines = (1..).zip(&room.lines).skip(next as usize - 1);
-        let said = lines.filter(|(_, line)| !line.is_notice && line.audience.is_all());
+        let said = lines.filter(|(_, line)| line.is_history());
         Some(said.take(limit).map(|(offset, line)| (offset, line.number)).collect())
     }
 }
@@ -290,9 +290,9 @@ impl Room {
             From::Last(count) => {
                 let kept = (1..).zip(&self.lines).skip(self.history_tail as usize - 1);
                 let said: Vec<u64> =
-                    kept.filter(|(_, line)| !line.is_notice).map(|(offset, _)| offset).collect();
+                    kept.filter(|(_, line)| line.is_history()).map(|(offset, _)| offset).collect();
                 let count = count.min(history.max_messages);
-                (said.iter().rev().take(count).last().copied().unwrap_or(next), false)
+                (said[said.len().saturating_sub(count)..].first().copied().unwrap_or(next), false)
             }
             From::After(position) => {
                 let tail = self.lag_tail.min(self.history_tail);
@@ -343,6 +343,10 @@ impl Room {
 }
 
 impl Line {
+    fn is_history(&self) -> bool {
+        !self.is_notice && self.audience.is_all()
+    }
+
     fn is_for(&self, person: &Person) -> bool {
         match &self.audience {
             Audience::All => true,
