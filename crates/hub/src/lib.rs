@@ -83,6 +83,7 @@ mod announcer;
 mod keys;
 mod users;
 mod stats;
+mod everyone;
 mod drain;
 mod error;
 mod conf;

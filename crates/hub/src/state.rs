@@ -3,6 +3,7 @@
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, watch};
@@ -135,8 +136,13 @@ impl<M: Message> State<M> {
                 let _ = reply.send(Err(Error::Unavailable));
             }
             Command::History { topic, limit, since, reply } => {
-                let _ = reply.send(self.topic(&topic).history(limit, since));
-                self.settle(&topic, now);
+                match guard(self.topic(&topic), |of| of.history(limit, since)) {
+                    Some(history) => {
+                        let _ = reply.send(history);
+                        self.settle(&topic, now);
+                    }
+                    None => self.fail(&topic),
+                }
             }
             Command::Send(whom, message, reply) => {
                 let clients = self.users.find(&whom);
@@ -220,13 +226,20 @@ impl<M: Message> State<M> {
         let Some(name) = self.passes.pop_front() else { return false };
         let Some(topic) = self.topics.get_mut(&name) else { return !self.passes.is_empty() };
         topic.is_queued = false;
-        topic.begin_pass(now);
-        topic.advance(count, now);
-        self.began = topic.take_began();
-        let is_ready = topic.is_ready(now);
-        self.settle(&name, now);
-        if is_ready {
-            self.queue(&name);
+        let went = guard(topic, |topic| {
+            topic.begin_pass(now);
+            topic.advance(count, now);
+            (topic.take_began(), topic.is_ready(now))
+        });
+        match went {
+            Some((began, is_ready)) => {
+                self.began = began;
+                self.settle(&name, now);
+                if is_ready {
+                    self.queue(&name);
+                }
+            }
+            None => self.fail(&name),
         }
         !self.passes.is_empty()
     }
@@ -246,10 +259,24 @@ impl<M: Message> State<M> {
                 continue;
             }
             topic.due = None;
-            topic.tick(now);
+            if guard(topic, |topic| topic.tick(now)).is_none() {
+                self.fail(&name);
+                continue;
+            }
             self.queue(&name);
             self.settle(&name, now);
         }
+    }
+
+    /// Ends a topic whose state cannot be trusted, as code of the application's panicked in it. The others go on.
+    fn fail(&mut self, name: &TopicName) {
+        tracing::error!(topic = %name, "a message or an outlet panicked in the hub's loop: its topic ends");
+        let Some(topic) = self.topics.remove(name) else { return };
+        if name.is_shared() {
+            self.online.send_replace(0);
+        }
+        self.wish(Wish::Idle(name.clone()));
+        topic.fail();
     }
 
     /// Passes on all that there is, as nothing more will come.
@@ -379,6 +406,12 @@ impl<M> State<M> {
             gauge.set(0);
         }
     }
+}
+
+/// Does something in a topic that runs code of the application's: messages are cloned and dropped, outlets are offered something.
+/// `None` if that panicked.
+fn guard<M, T>(topic: &mut Topic<M>, deed: impl FnOnce(&mut Topic<M>) -> T) -> Option<T> {
+    panic::catch_unwind(AssertUnwindSafe(|| deed(topic))).ok()
 }
 
 /// The next of a sequence of numbers that nobody guesses to repeat: splitmix64.

@@ -3,6 +3,7 @@
 
 mod replica;
 
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
@@ -10,7 +11,8 @@ use tokio::time::Instant;
 
 use crate::conf::{Policy, TopicConf};
 use crate::error::{Error, Evicted};
-use crate::inbox::Inbox;
+use crate::event::Reason;
+use crate::inbox::{Inbox, Item};
 use crate::join::{From, Join, Joined};
 use crate::keys::{Key, Keys};
 use crate::log::{Bounds, Entry, Log, Ring};
@@ -276,11 +278,25 @@ impl<M: Message> Topic<M> {
         }
     }
 
+    /// Ends it for good: its members are told.
+    pub(crate) fn fail(mut self) {
+        for member in std::mem::take(&mut self.members) {
+            member.set_position(None);
+            member.inbox.forget_member(&member);
+            member.inbox.push(Item::Left(member.clone(), Some(Reason::Failed)));
+            self.counters.of_loop.leaves.count(Parting::Unsubscribed, None);
+        }
+        // What has panicked may do so again.
+        let _ = panic::catch_unwind(AssertUnwindSafe(move || drop(self)));
+    }
+
     /// When there is something to do that nobody asks for.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         let presence = self.presence.as_ref().and_then(Presence::deadline);
         let replica = self.replica.as_ref().and_then(|replica| replica.deadline(self.members.is_empty()));
-        [self.log.lock().expires_at(), presence, self.stalled_until, replica].into_iter().flatten().min()
+        // Once it is queued for a pass, that is what ends the stall.
+        let stalled = self.stalled_until.filter(|_| !self.is_queued);
+        [self.log.lock().expires_at(), presence, stalled, replica].into_iter().flatten().min()
     }
 
     /// Who came and went, if it is time to tell.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures_util::{FutureExt, SinkExt, StreamExt};
-use hub::{Closed, Evicted, Hub, HubConf, Message, TopicConf};
+use hub::{Closed, Event, Hub, HubConf, Identity, Join, Message, Reason, TopicConf, TopicName};
 use tokio::task;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -166,9 +166,9 @@ async fn a_panic_in_weight_hits_the_publisher_alone() {
 }
 
 #[tokio::test]
-async fn a_panic_in_the_loop_closes_the_hub() {
+async fn a_panic_in_a_topic_ends_that_topic_alone_and_its_members_are_told() {
     /// Panics once, when it is dropped while armed.
-    #[derive(Clone)]
+    #[derive(Clone, Debug)]
     struct Bomb(Arc<AtomicBool>);
 
     impl Message for Bomb {
@@ -185,22 +185,30 @@ async fn a_panic_in_the_loop_closes_the_hub() {
 
     let hub = Hub::spawn(HubConf {
         topic: TopicConf { max_messages: 1.try_into().unwrap(), ..TopicConf::default() },
+        shards: 1,
         ..HubConf::default()
     });
-    let mut late = hub.register().await.unwrap();
+    let mut ann = hub.connect(Identity::default()).await.unwrap();
+    let [mined, lobby] = ["mined", "lobby"].map(|name| TopicName::new(name).unwrap());
+    ann.join(&mined, Join::new()).await.unwrap();
+    ann.join(&lobby, Join::new()).await.unwrap();
     let armed = Arc::new(AtomicBool::new(false));
-    hub.broadcast(Bomb(armed.clone())).await.unwrap();
-    assert_eq!(late.recv().await.map(|message| message.is_some()), Ok(true));
+    hub.publish(&mined, Bomb(armed.clone())).await.unwrap();
+    assert!(matches!(ann.next_event().await, Ok(Some(Event::Message { .. }))));
 
     // The second message pushes the first out of the log, inside the loop.
     armed.store(true, Ordering::Relaxed);
-    hub.broadcast(Bomb(Arc::default())).await.unwrap();
-    hub.close().await;
-
+    hub.publish(&mined, Bomb(Arc::default())).await.unwrap();
+    let left = ann.next_event().await;
+    assert!(
+        matches!(&left, Ok(Some(Event::Left { topic, reason: Reason::Failed })) if *topic == mined),
+        "{left:?}"
+    );
     assert!(!armed.load(Ordering::Relaxed), "it went off");
-    assert_eq!(late.recv().await.map(|message| message.is_some()), Ok(true), "it was published before that");
-    assert_eq!(late.recv().await.map(|message| message.is_some()), Ok::<_, Evicted>(false));
-    assert_eq!(hub.register().await.err(), Some(Closed));
-    assert_eq!(hub.broadcast(Bomb(armed)).await, Err(Closed));
-    assert_eq!(hub.len(), 0);
+
+    hub.publish(&lobby, Bomb(Arc::default())).await.unwrap();
+    assert!(matches!(ann.next_event().await, Ok(Some(Event::Message { topic, .. })) if topic == lobby));
+    let again = ann.join(&mined, Join::new()).await.unwrap();
+    assert_eq!(again.position.offset, 0, "a new life");
+    assert_eq!(hub.stats().members, 2);
 }

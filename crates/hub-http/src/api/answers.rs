@@ -80,13 +80,13 @@ impl Users {
     pub(super) fn of(snapshot: Snapshot, asked: &requests::Users, most: usize) -> Self {
         let Snapshot { version, users, .. } = snapshot;
         let total = users.len();
-        let is_after = |present: &Present| {
+        let is_after = |present: &&Present| {
             asked.after.as_deref().is_none_or(|after| present.user.as_str().cmp(after) == Ordering::Greater)
         };
-        let mut users: Vec<_> = users.into_iter().filter(is_after).collect();
+        let mut users: Vec<_> = users.iter().filter(is_after).collect();
         users.sort_unstable_by(|a, b| a.user.as_str().cmp(b.user.as_str()));
         users.truncate(asked.limit.unwrap_or(most).min(most));
-        Self { version, total, users: users.into_iter().map(User::from).collect() }
+        Self { version, total, users: users.into_iter().cloned().map(User::from).collect() }
     }
 }
 

@@ -31,6 +31,8 @@ pub struct Member<M: Message> {
     heard: mpsc::UnboundedReceiver<Result<Event<M>, Evicted>>,
     /// How far it has heard each topic that it is in.
     positions: BTreeMap<TopicName, Position>,
+    /// The last offset that it has heard in each since it joined.
+    last: BTreeMap<TopicName, u64>,
 }
 
 /// A connection, and the task that reads it.
@@ -44,7 +46,7 @@ struct Line<M: Message> {
 impl<M: Message + fmt::Debug> Member<M> {
     pub(super) async fn connect(hub: Hub<M>, identity: Identity) -> Self {
         let (line, heard) = open(&hub, identity.clone()).await;
-        Self { hub, identity, line: Some(line), heard, positions: BTreeMap::new() }
+        Self { hub, identity, line: Some(line), heard, positions: BTreeMap::new(), last: BTreeMap::new() }
     }
 
     /// Acts for this client as any code would, and gets errors instead of panics.
@@ -65,7 +67,9 @@ impl<M: Message + fmt::Debug> Member<M> {
     pub async fn join(&mut self, topic: &str, join: Join) -> Joined {
         let (joined, seat) = self.handle().join(topic, join).await.expect("the hub lets it join");
         seat.take();
-        self.positions.insert(TopicName::new(topic).expect("a topic's name"), joined.position);
+        let topic = TopicName::new(topic).expect("a topic's name");
+        self.last.remove(&topic);
+        self.positions.insert(topic, joined.position);
         joined
     }
 
@@ -82,18 +86,26 @@ impl<M: Message + fmt::Debug> Member<M> {
     ///
     /// # Panics
     ///
-    /// If the hub has ended it, or nothing comes for a minute.
+    /// If the hub has ended it, if nothing comes for a minute, or if something comes twice or out of order.
     pub async fn next(&mut self) -> Event<M> {
         let next = timeout(Duration::from_secs(60), self.heard.recv()).await;
         let event = next.expect("it hears something within a minute").expect("the hub is not closed");
         let event = event.expect("the hub has not ended it");
-        if let Event::Message { topic, offset, .. } | Event::Gap { topic, to: offset, .. } = &event
-            && let Some(position) = self.positions.get_mut(topic)
-        {
-            position.offset = *offset;
-        }
-        if let Event::Reset { topic, position } = &event {
-            self.positions.insert(topic.clone(), *position);
+        let (topic, from, to) = match &event {
+            Event::Message { topic, offset, .. } => (topic, *offset, *offset),
+            Event::Gap { topic, from, to, .. } => (topic, *from, *to),
+            Event::Reset { topic, position } => {
+                self.last.remove(topic);
+                self.positions.insert(topic.clone(), *position);
+                return event;
+            }
+            _ => return event,
+        };
+        let last = self.last.entry(topic.clone()).or_default();
+        assert!(from > *last, "{from} of {topic} comes after {last}");
+        *last = to;
+        if let Some(position) = self.positions.get_mut(topic) {
+            position.offset = to;
         }
         event
     }

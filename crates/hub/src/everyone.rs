@@ -1,0 +1,39 @@
+//! Saying something to all who are connected.
+
+use tokio::task;
+
+use crate::command::Command;
+use crate::error::Error;
+use crate::hub::Hub;
+use crate::message::Message;
+
+impl<M: Message> Hub<M> {
+    /// Says something directly to every client that is connected to this hub now, whatever topics it is in. Returns how many
+    /// there are.
+    ///
+    /// It is not kept for those who come. A client that does not read what is said to it is given up
+    /// ([`HubConf::max_direct`](crate::HubConf::max_direct)). Done by the caller's task, a few at a time, so that no topic waits
+    /// for it. In a cluster the clients of the other nodes are not among them. Not cancel safe: if the future is dropped before
+    /// it is ready, some may have been told.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the hub is closed.
+    pub async fn send_to_all(&self, message: M) -> Result<usize, Error> {
+        let mut count = 0;
+        for link in self.shared.links() {
+            let clients = self.shared.ask(link, Command::Clients).await?;
+            count += clients.len();
+            for few in clients.chunks(AT_ONCE) {
+                for inbox in few {
+                    inbox.say(message.clone());
+                }
+                task::yield_now().await;
+            }
+        }
+        Ok(count)
+    }
+}
+
+/// So many clients are told before others have their turn.
+const AT_ONCE: usize = 256;
