@@ -24,12 +24,59 @@
 //! # }
 //! ```
 //!
+//! Rooms with names, in which everybody sees who is there:
+//!
+//! ```
+//! use hub::{Event, Hub, HubConf, Identity, Join, Message, PresenceChange, PresenceConf, TopicConf, TopicName, UserId};
+//!
+//! #[derive(Clone)]
+//! enum Line {
+//!     Said(&'static str),
+//!     Came(Vec<UserId>),
+//! }
+//!
+//! impl Message for Line {
+//!     fn weight(&self) -> usize {
+//!         size_of::<Self>()
+//!     }
+//!
+//!     fn presence(_: &TopicName, change: &PresenceChange) -> Option<Self> {
+//!         Some(Self::Came(change.joined.iter().map(|present| present.user.clone()).collect()))
+//!     }
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let presence = PresenceConf { enabled: true, ..PresenceConf::default() };
+//! let topic = TopicConf { presence, ..TopicConf::default() };
+//! let hub = Hub::spawn(HubConf { topic, ..HubConf::default() });
+//!
+//! let mut anna = hub.connect(Identity::user(UserId::new("anna")?)).await?;
+//! let joined = anna.join("lobby", Join::new()).await?;
+//! assert_eq!(joined.presence.unwrap().users[0].user.as_str(), "anna");
+//!
+//! let mut ben = hub.connect(Identity::user(UserId::new("ben")?)).await?;
+//! ben.join("lobby", Join::new()).await?;
+//! ben.publish("lobby", Line::Said("hello")).await?;
+//!
+//! while let Some(Event::Message { message, .. }) = anna.next_event().await? {
+//!     match message {
+//!         Line::Came(users) => println!("{users:?} came"),
+//!         Line::Said(text) => break assert_eq!(text, "hello"),
+//!     }
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! `docs/PROMISES.md` lists what a hub promises, up to where, and the test that shows it.
+//!
 //! # How it works
 //!
-//! There is one log, and one loop that writes it. A client is a cursor into the log: no client has a queue of its own,
-//! and a message is stored once, however many receive it. The log is bounded by count and by bytes ([`HubConf`]); a
-//! client whose cursor falls off its tail is the slow client, and is evicted. So nobody waits for the slow, and what
-//! they may cost is known in advance.
+//! A topic is a log, and each topic is in one of a few loops, which alone writes it. A client is a cursor into the log: no
+//! client has a queue of its own, and a message is stored once, however many receive it. The log is bounded by count, bytes
+//! and age ([`TopicConf`]); a client whose cursor falls off its tail is the slow client, and is evicted, or loses the oldest
+//! messages and is told which. So nobody waits for the slow, and what they may cost is known in advance.
 //!
 //! A client with an [`Outlet`] that has read everything is *live*: the loop offers it new messages directly. When the outlet
 //! cannot take them the client is *behind*: its own task is woken, and reads the log until it has caught up.

@@ -84,7 +84,7 @@ async fn presence_is_seen_on_all_nodes_also_by_messages_that_do_not_tell_of_it()
     let ann = a.join("ann", "lobby").await;
     let mut bob = b.connect("bob").await;
     let joined = bob.join("lobby", Join::new()).await;
-    let mut seen: Vec<_> = joined.presence.unwrap().users.into_iter().map(|it| it.user.to_string()).collect();
+    let mut seen: Vec<_> = joined.presence.unwrap().users.iter().map(|it| it.user.to_string()).collect();
     seen.sort();
     assert_eq!(seen, ["ann", "bob"], "with the one who joins");
     assert_eq!(joined.position.offset, 0, "coming is no message");
