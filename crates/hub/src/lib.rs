@@ -62,7 +62,10 @@
 //! while let Some(Event::Message { message, .. }) = anna.next_event().await? {
 //!     match message {
 //!         Line::Came(users) => println!("{users:?} came"),
-//!         Line::Said(text) => break assert_eq!(text, "hello"),
+//!         Line::Said(text) => {
+//!             assert_eq!(text, "hello");
+//!             break;
+//!         }
 //!     }
 //! }
 //! # Ok(())
