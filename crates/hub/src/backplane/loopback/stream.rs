@@ -110,7 +110,7 @@ impl Stream {
             what: kept.what.clone(),
         });
         let seen = seen.filter(|_| after_epoch == Some(self.epoch));
-        let presence = self.presence.as_ref().filter(|presence| seen != Some(presence.version()));
+        let presence = self.presence.as_mut().filter(|presence| seen != Some(presence.version()));
         Subscribed {
             position,
             is_complete: wanted.is_some(),
