@@ -168,6 +168,7 @@ impl World {
         if self.queued.iter().any(|queued| queued != publish.topic) {
             self.pass(1000);
             self.settle();
+            self.compare(); // a topic may have ended by that, and begins anew
         }
         let audience = match publish.audience {
             For::All => Audience::All,
