@@ -1,11 +1,9 @@
-//! Keeps `docs/ARCHITECTURE.md`, `docs/SECURITY.md` and the README true. Where a test fails here, either the code or the
-//! page is wrong.
+//! Keeps the pages true: `README.md` and all that is below `docs`. Where a test fails here, either the code or the page is wrong.
 //!
-//! `arrows.rs` says who may know whom, `files.rs` what every file must hold to, `pages.rs` what the pages claim,
-//! `claims.rs` that what the pages claim is shown by tests, `middlewares.rs` that each middleware has a page, `configuration.rs` what can be configured (by `fields.rs`), `deploy.rs` what the examples of
-//! `docs/deploy` fit, `blocks.rs` that the code which the pages show is there, `tutorial.rs` that the tutorial shows all of its steps,
-//! `examples.rs` that each example says what it is, and `manifests.rs` what the manifests have in common; `repository.rs` reads
-//! what all of them look at.
+//! `arrows.rs` says who may know whom, `files.rs` what every file must hold to, and `manifests.rs` what the manifests have in common. Of the pages,
+//! `pages.rs` has the architecture, `claims.rs` what tests are named to show, `configuration.rs` every key (by `fields.rs`), `deploy.rs` the files for
+//! those who operate, `blocks.rs` the code, `middlewares.rs` a page for each middleware, `tutorial.rs` the steps, `examples.rs` the examples' heads, `readme.rs` both READMEs and `links.rs` where links lead
+//! to. `repository.rs` reads what all of them look at.
 
 mod arrows;
 mod files;
@@ -18,6 +16,8 @@ mod middlewares;
 mod blocks;
 mod tutorial;
 mod examples;
+mod readme;
+mod links;
 mod manifests;
 
 mod repository;

@@ -1,4 +1,4 @@
-//! What the pages claim of the code: the map and the ways of `docs/ARCHITECTURE.md`, the README's example.
+//! What `docs/ARCHITECTURE.md` claims of the code: the map, and the ways through it.
 
 use std::iter;
 
@@ -91,38 +91,6 @@ fn the_life_of_a_connection_passes_files_that_are_there() {
         let is_there = files().iter().any(|file| file.ends_with(&end) || Some(file) == by_crate.as_ref());
         assert!(is_there, "{ARCHITECTURE} has {name}, and there is none");
     }
-}
-
-#[test]
-fn the_readme_shows_the_whole_chat_as_it_is() {
-    let readme = read("README.md");
-    let chat = read("examples/chat/src/main.rs");
-    let begin = format!("```rust\n{}\n", chat.lines().next().expect("it has a first line"));
-    let start = readme.find(&begin).expect("a ```rust block of the README begins as the chat's main.rs does");
-    let first = readme[..start].lines().count() + 2;
-    let shown = readme[start..].lines().skip(1).take_while(|line| *line != "```").map(Some);
-    let actual = chat.lines().map(Some);
-    let longer = shown.clone().count().max(actual.clone().count());
-    let lines = iter::zip(shown.chain(iter::repeat(None)), actual.chain(iter::repeat(None)));
-    for (index, (shown, actual)) in lines.take(longer).enumerate() {
-        assert_eq!(shown, actual, "README.md:{} and examples/chat/src/main.rs:{}", first + index, index + 1);
-    }
-}
-
-#[test]
-fn the_readme_needs_two_commands() {
-    let readme = read("README.md");
-    let mut commands = Vec::new();
-    let mut lines = readme.lines();
-    while let Some(line) = lines.next() {
-        if ["```console", "```sh", "```bash", "```shell"].contains(&line) {
-            commands.extend(lines.by_ref().take_while(|line| *line != "```"));
-        } else if line.starts_with("```") {
-            lines.by_ref().take_while(|line| *line != "```").for_each(drop);
-        }
-    }
-    let commands: Vec<_> = commands.iter().map(|line| line.trim_start_matches("$ ")).collect();
-    assert_eq!(commands, ["cargo run -p chat", "cargo xtask test"]);
 }
 
 /// The names of the folders in `crates`.
