@@ -4,6 +4,7 @@
 //!
 //! - [`Sessions`] serve the client protocol of `docs/PROTOCOL.md` as a stream of events, and a POST for what a client says;
 //! - [`ServerApi`] has routes by which other services publish, send, kick, and look: behind keys, or a guard of one's own;
+//! - [`refuse_while_draining`] answers newcomers with 503 while a hub is being drained;
 //! - [`observe`] shows what a hub counts among an engine's metrics.
 //!
 //! ```
@@ -87,8 +88,10 @@
 
 mod sessions;
 mod api;
+mod newcomers;
 mod metrics;
 
 pub use api::{ApiConf, ApiKey, ServerApi, WeakKey};
 pub use metrics::observe;
+pub use newcomers::refuse_while_draining;
 pub use sessions::{Listener, SessionError, Sessions, SessionsConf};

@@ -4,6 +4,7 @@ mod support;
 #[path = "../../hub/tests/cases/mod.rs"]
 mod cases;
 mod api;
+mod newcomers;
 mod observe;
 mod protocol;
 mod sessions;

@@ -65,7 +65,10 @@ fn built_in() -> Result<ChatConf, conf::ConfError> {
 fn engine(conf: ChatConf, hub: Hub<Publication<Prepared>>) -> Engine<App> {
     let chat = Server::with_conf(hub.clone(), Members, conf.protocol);
     let upgrader = Upgrader::new(conf.ws).subprotocols([SUBPROTOCOL]);
-    let members = RouteGroup::new().jwt(conf.auth.clone()).route(upgrader.route("/ws", speak));
+    let members = RouteGroup::new()
+        .jwt(conf.auth.clone())
+        .layer(hub_http::refuse_while_draining(&hub))
+        .route(upgrader.route("/ws", speak));
     let mut engine = Engine::with_state(conf.rest, App { auth: conf.auth, chat });
     engine.add_route(Route::get("/", page)).add_route(Route::post("/login", login)).add_routes(members);
     hub_http::observe(&engine.metrics(), "chat", &hub);
