@@ -6,7 +6,8 @@ use super::repository::{files_with, read, root};
 
 #[test]
 fn each_link_of_a_page_leads_to_a_file_and_a_heading_that_are_there() {
-    for page in files_with(&["md"]) {
+    // The template's pages have their places filled in, and a test of their own for that.
+    for page in files_with(&["md"]).filter(|page| !page.starts_with("template/")) {
         let text = read(page);
         for link in links(&text).iter().filter(|link| !link.contains("://")) {
             let (file, anchor) = link.split_once('#').unwrap_or((link, ""));
