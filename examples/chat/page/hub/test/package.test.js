@@ -34,7 +34,7 @@ test("the package has all modules and its page, and neither tests nor a dependen
   for (const file of [...modules(), "types.js", "README.md", "package.json"]) {
     assert.ok(files.includes(file), `no ${file} in ${files}`);
   }
-  assert.deepEqual(files.filter((file) => file.startsWith("test")), []);
+  assert.deepEqual(files.filter((file) => /^(test|example)/.test(file)), []);
   assert.equal(manifest.dependencies, undefined);
 });
 
