@@ -53,6 +53,9 @@ pub(crate) fn judge(parts: &Parts, upgrader: &Upgrader) -> Result<Accepted, Hand
 /// Judges what HTTP/1.1 has for an upgrade, RFC 6455 section 4.2.1; returns the client's key.
 fn upgrade_key(parts: &Parts) -> Result<&str, HandshakeError> {
     let headers = &parts.headers;
+    if parts.method == Method::HEAD {
+        return Err(HandshakeError::Upgrade); // as to a GET that does not upgrade, RFC 9110 section 9.3.2
+    }
     if parts.method != Method::GET {
         return Err(HandshakeError::Method);
     }
@@ -119,7 +122,7 @@ impl Accepted {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum HandshakeError {
-    /// The method is not GET on HTTP/1.1: 405.
+    /// The method is not GET on HTTP/1.1: 405. HEAD is a GET that does not upgrade.
     Method,
     /// The request is older than HTTP/1.1: 426.
     OldHttp,

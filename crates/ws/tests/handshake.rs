@@ -2,7 +2,8 @@
 
 use http::request::Parts;
 use rest::extract::FromRequestParts;
-use rest::{Body, Engine, Readiness, Response, Route, StatusCode, Upgrade};
+use rest::test::Server;
+use rest::{Body, Engine, Readiness, Request, Response, Route, StatusCode, Upgrade};
 use tower::Service;
 use ws::{Error, HandshakeError, Upgrader, WebSocket};
 
@@ -143,10 +144,10 @@ async fn the_request_is_a_get_of_http_1_1_without_a_body() {
     let served = serve(engine(conf())).await;
     let get = request("/ws", &[]);
     let by_hand = request("/by-hand", &[]).replacen("GET", "POST", 1);
-    let allow_get = &[("allow", "GET")];
+    let (allow_get, allow_head) = (&[("allow", "GET")], &[("allow", "GET, HEAD")]);
     let not_allowed = "HTTP/1.1 405 Method Not Allowed";
     for (what, request, status, headers) in [
-        ("POST", get.replacen("GET", "POST", 1), not_allowed, &allow_get[..]),
+        ("POST", get.replacen("GET", "POST", 1), not_allowed, &allow_head[..]),
         ("POST that a route takes", by_hand, not_allowed, allow_get),
         ("HTTP/1.0", get.replacen("HTTP/1.1", "HTTP/1.0", 1), "HTTP/1.0 426 Upgrade Required", UPGRADE),
         ("an empty body", request("/ws", &[("Content-Length", &["0"])]), SWITCHING, ACCEPTED),
@@ -163,6 +164,16 @@ async fn the_request_is_a_get_of_http_1_1_without_a_body() {
         let answer = peer.head().await;
         assert_eq!((answer.start_line.as_str(), relevant(&answer).as_slice()), (status, headers), "{what}");
     }
+}
+
+#[tokio::test]
+async fn head_is_answered_as_a_get_that_does_not_upgrade() {
+    let server = Server::start(engine(conf())).await;
+    let request = Request::builder().method("HEAD").uri("/ws").body(Body::empty()).unwrap();
+    let answer = server.connect().await.send(request).await;
+    assert_eq!(answer.status, 426);
+    assert_eq!(answer.headers["upgrade"], "websocket");
+    server.stop().await;
 }
 
 #[tokio::test]
