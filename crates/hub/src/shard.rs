@@ -42,7 +42,7 @@ impl<M: Message> Shard<M> {
 
     /// Serves until the hub is closed, or the last handle is dropped.
     pub(crate) async fn run(mut self) {
-        let mut batch = Vec::with_capacity(BATCH);
+        let (mut leaves, mut batch) = (Vec::with_capacity(BATCH), Vec::with_capacity(BATCH));
         let mut alarm = pin!(time::sleep(Duration::ZERO));
         // "Closed and empty", as the channel itself would wait for those who reserved a place and may never send.
         while !(self.commands.is_closed() && self.commands.is_empty()) {
@@ -54,7 +54,7 @@ impl<M: Message> Shard<M> {
             }
             tokio::select! {
                 biased;
-                Some(leave) = self.leaves.recv() => self.state.leave(&leave, Instant::now()),
+                1.. = self.leaves.recv_many(&mut leaves, BATCH) => {}
                 () = self.closing.cancelled(), if !self.commands.is_closed() => self.commands.close(),
                 () = &mut alarm, if deadline.is_some() => self.state.tick(Instant::now()),
                 _ = self.commands.recv_many(&mut batch, BATCH) => {}
@@ -66,6 +66,9 @@ impl<M: Message> Shard<M> {
                 batch.extend(self.arrivals.as_mut().and_then(|arrivals| arrivals.try_recv().ok()));
             }
             let now = Instant::now();
+            for leave in leaves.drain(..) {
+                self.state.leave(&leave, now);
+            }
             if let Some(at) = batch.iter().find_map(Command::published_at) {
                 self.counters.of_loop.loop_lag_nanos.record_time(now.saturating_duration_since(at));
             }
@@ -125,7 +128,7 @@ async fn delivered<M>(arrivals: &mut Option<mpsc::Receiver<Command<M>>>) -> Comm
     }
 }
 
-/// So many commands are taken from the queue at once.
+/// So many commands are taken from the queue at once, and so many leaves.
 const BATCH: usize = 256;
 
 /// So many members are told at once. Told directly, one takes some 5 µs.
