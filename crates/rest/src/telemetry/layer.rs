@@ -161,7 +161,7 @@ impl Open {
     }
 
     fn event(&mut self, event: &tracing::Event<'_>) {
-        let mut fields = Open::new("");
+        let mut fields = Self::new("");
         event.record(&mut fields);
         let message = fields.attributes.iter().position(|attribute| attribute.key.as_str() == MESSAGE);
         let message =
