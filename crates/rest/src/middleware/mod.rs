@@ -5,21 +5,21 @@
 //!
 //! | middleware | switch in `Middlewares` | what it does |
 //! |---|---|---|
-//! | [recover](self::recover) | always on here | a panic in any middleware below is a 500, not a lost connection |
-//! | [trace](self::trace) | `Trace` | puts the request into its [trace](crate::trace) |
-//! | [log](self::log) | `Log` | one line per request |
-//! | [prometheus](self::prometheus) | `Prometheus` | counts requests, by route and code; see [`metrics`](crate::metrics) |
-//! | [max_conns](self::max_conns) | `MaxConns` | 503 above `MaxConns` concurrent requests of the route, or `MaxServerConns` of the engine |
-//! | [breaker](self::breaker) | `Breaker` | 503 in place of a route that keeps failing, as Google's SRE book has it |
-//! | [shedding](self::shedding) | `Shedding` | 503 while the CPU is over `CpuThreshold` and the requests are more than can be done |
-//! | [timeout](self::timeout) | `Timeout` | 503 when there is no response head within `Timeout` |
+//! | [recover] | always on here | a panic in any middleware below is a 500, not a lost connection |
+//! | [trace] | `Trace` | puts the request into its [trace](crate::trace) |
+//! | [log] | `Log` | one line per request |
+//! | [prometheus] | `Prometheus` | counts requests, by route and code; see [`metrics`](crate::metrics) |
+//! | [max_conns] | `MaxConns` | 503 above `MaxConns` concurrent requests of the route, or `MaxServerConns` of the engine |
+//! | [breaker] | `Breaker` | 503 in place of a route that keeps failing, as Google's SRE book has it |
+//! | [shedding] | `Shedding` | 503 while the CPU is over `CpuThreshold` and the requests are more than can be done |
+//! | [timeout] | `Timeout` | 503 when there is no response head within `Timeout` |
 //! | recover | `Recover` | a panic in the handler is a 500, inside the timeout and the limits |
 //! | [metrics](self::stat) | `Metrics` | one line of statistics per minute |
-//! | [max_bytes](self::max_bytes) | `MaxBytes` | 413 for a body over `MaxBytes`, declared or streamed |
-//! | [gunzip](self::gunzip) | `Gunzip` | unpacks bodies, up to `MaxBytes` |
-//! | [jwt](self::jwt) | [`RouteGroup::jwt`](crate::RouteGroup::jwt) | 401 without a valid token |
-//! | [signature](self::signature) | [`RouteGroup::signature`](crate::RouteGroup::signature) | 403 without a good [signature](crate::signature) |
-//! | [bodies](self::bodies) | always on | the [errors](crate::Error) and the [`OkJson`](crate::OkJson) of what is below, as the engine's clients know them |
+//! | [max_bytes] | `MaxBytes` | 413 for a body over `MaxBytes`, declared or streamed |
+//! | [gunzip] | `Gunzip` | unpacks bodies, up to `MaxBytes` |
+//! | [jwt] | [`RouteGroup::jwt`](crate::RouteGroup::jwt) | 401 without a valid token |
+//! | [signature] | [`RouteGroup::signature`](crate::RouteGroup::signature) | 403 without a good [signature](crate::signature) |
+//! | [bodies] | always on | the [errors](crate::Error) and the [`OkJson`](crate::OkJson) of what is below, as the engine's clients know them |
 //!
 //! Below them stand the layers of [`Engine::layer`](crate::Engine::layer), those of the route's
 //! [group](crate::RouteGroup::layer), and the handler. [`from_fn`] makes a layer of an async function.
