@@ -63,6 +63,8 @@ pub(crate) enum Command<M> {
     Abandon(TopicName),
     /// The engine says where a topic stands.
     CatchUp(TopicName, Box<Caught<M>>),
+    /// An engine that does not number passes on from now on what other nodes publish in this topic.
+    Hear(TopicName),
     /// The topic goes on without the engine.
     GoLocal(TopicName),
     /// What there is of these topics, or of all of a cluster's.

@@ -17,9 +17,10 @@ use crate::announcer::announce;
 use crate::backplane::intake::Intake;
 use crate::backplane::keeper::Keeper;
 use crate::backplane::lanes::{Lane, Lanes};
+use crate::backplane::numbers::Numbers;
 use crate::backplane::outbox::publish_all;
 use crate::backplane::uplink::{Missing, Uplink};
-use crate::backplane::wish::Wish;
+use crate::backplane::wish::Wishes;
 use crate::backplane::{Carried, Codec, Engine, Status};
 use crate::command::Command;
 use crate::conf::HubConf;
@@ -46,7 +47,8 @@ impl<M: Message> Hub<M> {
     /// on all, and a client that was cut off from one resumes on another.
     ///
     /// It connects by itself, again and again; see [`status`](Self::status). Who joins or publishes before waits for a while.
-    /// Limits, such as [`HubConf::max_clients_per_user`], hold for each hub. Where publishing may stall
+    /// What the engine [cannot do](crate::backplane::Capabilities) there is not: without presence, for one, nobody is told of anybody,
+    /// whatever the conf says. Limits, such as [`HubConf::max_clients_per_user`], hold for each hub. Where publishing may stall
     /// ([`TopicConf::stall`](field@crate::TopicConf::stall)) it does so for members alone, not for publishers.
     ///
     /// # Panics
@@ -57,7 +59,8 @@ impl<M: Message> Hub<M> {
     where
         M: Carried,
     {
-        if !engine.capabilities().presence {
+        let can = engine.capabilities();
+        if !(can.presence && can.sequences) {
             for topic in [&mut conf.topic].into_iter().chain(conf.topics.values_mut()) {
                 topic.presence.enabled = false;
             }
@@ -66,7 +69,8 @@ impl<M: Message> Hub<M> {
         let (wishes, wished) = mpsc::unbounded_channel();
         let lane = conf.backplane.lane.get().min(Semaphore::MAX_PERMITS);
         let mut arrivals = Vec::new();
-        let mut loops = Loops::spawn(conf, Some(&wishes), |_| {
+        let ways = Wishes { sender: wishes.clone(), sequences: can.sequences };
+        let mut loops = Loops::spawn(conf, Some(&ways), |_| {
             let (sender, receiver) = mpsc::channel(lane);
             arrivals.push(sender);
             Some(receiver)
@@ -78,6 +82,7 @@ impl<M: Message> Hub<M> {
         });
         let uplink = Arc::new(Uplink {
             conf: loops.conf.clone(),
+            numbers: Numbers::new(engine.node().id),
             engine: Arc::new(engine),
             codec: Codec::new(),
             lanes: Lanes { hasher: loops.hasher.clone(), lanes: lanes.collect() },
@@ -117,7 +122,7 @@ struct Loops<M> {
 impl<M: Message> Loops<M> {
     fn spawn(
         conf: HubConf,
-        wishes: Option<&mpsc::UnboundedSender<Wish>>,
+        wishes: Option<&Wishes>,
         mut arrivals: impl FnMut(usize) -> Option<mpsc::Receiver<Command<M>>>,
     ) -> Self {
         let conf = Arc::new(conf);

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use crate::announcer::Announcement;
 use crate::backplane::arrival::Arrival;
-use crate::backplane::wish::Wish;
+use crate::backplane::wish::{Wish, Wishes};
 use crate::command::Command;
 use crate::conf::HubConf;
 use crate::error::{Cause, Error, Evicted};
@@ -38,7 +38,7 @@ pub(crate) struct State<M> {
     leaver: mpsc::UnboundedSender<Leave<M>>,
     announcer: mpsc::UnboundedSender<Announcement>,
     /// If there is an engine, what is to be done with it.
-    wishes: Option<mpsc::UnboundedSender<Wish>>,
+    wishes: Option<Wishes>,
     /// How many are in the shared topic, if it is here.
     online: watch::Sender<usize>,
     counters: Arc<Counters>,
@@ -52,7 +52,7 @@ impl<M: Message> State<M> {
         seed: u64,
         leaver: mpsc::UnboundedSender<Leave<M>>,
         announcer: mpsc::UnboundedSender<Announcement>,
-        wishes: Option<mpsc::UnboundedSender<Wish>>,
+        wishes: Option<Wishes>,
         online: watch::Sender<usize>,
         counters: Arc<Counters>,
     ) -> Self {
@@ -109,8 +109,11 @@ impl<M: Message> State<M> {
                 let _ = reply.send(Ok(Some((membership, joined))));
             }
             Command::Publish { topic, entry, key, reply } => {
-                self.go_local(&topic, now);
+                if self.wishes.as_ref().is_some_and(|wishes| wishes.sequences) {
+                    self.go_local(&topic, now);
+                }
                 let of = self.topic(&topic);
+                of.pass_through(now);
                 let before = of.position().offset;
                 of.publish(entry, key, reply);
                 let (after, is_full) = (of.position().offset, of.is_full());
@@ -173,8 +176,8 @@ impl<M: Message> State<M> {
             Command::Arrived(arrival) => return self.arrive(arrival, now),
             Command::Open(topic, reply) => {
                 let is_there = self.topics.contains_key(&topic);
-                self.topic(&topic);
-                let _ = reply.send(Ok(!is_there));
+                let is_passing = self.topic(&topic).reopen();
+                let _ = reply.send(Ok(!is_there || is_passing));
             }
             Command::Abandon(topic) => {
                 if !self.can_join(&topic) {
@@ -188,6 +191,15 @@ impl<M: Message> State<M> {
                 self.settle(&topic, now);
                 self.queue(&topic);
                 return self.topics.get(&topic).is_some_and(Topic::is_full);
+            }
+            Command::Hear(topic) => {
+                self.epoch = mix(self.epoch);
+                let epoch = Epoch(self.epoch);
+                if let Some(of) = self.topics.get_mut(&topic) {
+                    of.hear(epoch, now);
+                }
+                self.settle(&topic, now);
+                self.queue(&topic);
             }
             Command::GoLocal(topic) => {
                 self.go_local(&topic, now);
@@ -347,7 +359,7 @@ impl<M: Message> State<M> {
 
     fn wish(&self, wish: Wish) {
         if let Some(wishes) = &self.wishes {
-            let _ = wishes.send(wish); // fails if the hub is ending
+            let _ = wishes.sender.send(wish); // fails if the hub is ending
         }
     }
 
@@ -376,8 +388,11 @@ impl<M: Message> State<M> {
         }
         let Some(topic) = self.topics.get_mut(name) else { return };
         if topic.is_over(now) {
+            let is_open = topic.is_open();
             self.topics.remove(name);
-            self.wish(Wish::Idle(name.clone()));
+            if is_open {
+                self.wish(Wish::Idle(name.clone()));
+            }
             return;
         }
         if let Some(at) = topic.deadline()

@@ -2,6 +2,7 @@
 //! evicted.
 
 mod replica;
+mod unnumbered;
 
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
@@ -293,7 +294,8 @@ impl<M: Message> Topic<M> {
     /// When there is something to do that nobody asks for.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         let presence = self.presence.as_ref().and_then(Presence::deadline);
-        let replica = self.replica.as_ref().and_then(|replica| replica.deadline(self.members.is_empty()));
+        let is_unused = self.members.is_empty() && !self.keeps_history();
+        let replica = self.replica.as_ref().and_then(|replica| replica.deadline(is_unused));
         // Once it is queued for a pass, that is what ends the stall.
         let stalled = self.stalled_until.filter(|_| !self.is_queued);
         [self.log.lock().expires_at(), presence, stalled, replica].into_iter().flatten().min()
@@ -317,8 +319,9 @@ impl<M: Message> Topic<M> {
     /// Whether nobody is there, and nothing is kept for who comes.
     pub(crate) fn is_over(&self, now: Instant) -> bool {
         if let Some(replica) = &self.replica {
-            // What is kept for who comes, the engine keeps.
-            return self.members.is_empty() && self.pending.is_empty() && replica.is_over(now);
+            // What is kept for who comes, the engine keeps, if it can.
+            let is_unused = self.members.is_empty() && self.pending.is_empty() && !self.keeps_history();
+            return is_unused && replica.is_over(now);
         }
         let ring = self.log.lock();
         self.members.is_empty()

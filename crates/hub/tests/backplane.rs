@@ -1,23 +1,34 @@
-//! The promises of several hubs as one, on the loopback bus and on a hub that is alone.
+//! The promises of several hubs as one, on the loopback bus, on one that can less, and on a hub that is alone.
 
+use std::collections::BTreeMap;
+
+use hub::backplane::Capabilities;
 use hub::backplane::conformance::{
-    Cluster, Fault, Line, Verdict, all, control, order, outage, presence, random,
+    Cluster, Fault, Line, Verdict, all, control, order, outage, presence, random, unnumbered,
 };
 use hub::backplane::loopback::Bus;
 use hub::{Hub, HubConf};
 
 /// Nodes on one bus.
-struct Loopback(Bus);
+struct Loopback(Bus, Capabilities);
 
 impl Loopback {
     fn new() -> Self {
-        Self(Bus::new(1))
+        Self::by(1, ALL)
+    }
+
+    fn by(seed: u64, capabilities: Capabilities) -> Self {
+        Self(Bus::that_can(capabilities, seed), capabilities)
     }
 }
 
 impl Cluster for Loopback {
     fn hub(&self, name: &str, conf: HubConf) -> Hub<Line> {
         Hub::spawn_on(conf, self.0.node(name))
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.1
     }
 
     fn fault(&self, fault: Fault) -> bool {
@@ -39,6 +50,8 @@ impl Cluster for Loopback {
         true
     }
 }
+
+const ALL: Capabilities = Capabilities::all(1 << 20);
 
 /// A hub that is alone.
 struct Embedded;
@@ -241,9 +254,78 @@ async fn whatever_happens_members_have_everything_or_know_what_they_lost() {
 #[tokio::test(start_paused = true)]
 async fn whatever_happens_by_other_seeds_holds_as_well() {
     for seed in 2..=24 {
-        let cluster = Loopback(Bus::new(seed));
+        let cluster = Loopback::by(seed, ALL);
         assert_eq!(random::with_seed(&cluster, seed).await, Verdict::Holds, "seed {seed}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_node_is_heard_in_its_own_order_and_once() {
+    assert_eq!(
+        unnumbered::each_node_is_heard_in_its_own_order_and_once(&Loopback::new()).await,
+        Verdict::Holds
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_lost_and_not_kept_is_a_gap_of_just_that() {
+    for can in [ALL.without_history(), ALL.without_sequences()] {
+        let cluster = Loopback::by(1, can);
+        let verdict = unnumbered::what_is_lost_and_not_kept_is_a_gap_of_just_that(&cluster).await;
+        assert_eq!(verdict, Verdict::Holds, "{can:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_engine_without_history_does_all_but_fetch_what_is_lost() {
+    let verdicts = all(|| Loopback::by(1, ALL.without_history())).await;
+    assert_eq!(
+        not_applying(&verdicts),
+        [("the engine keeps no history", 10), ("the engine numbers, which is more", 3),]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_engine_without_presence_does_the_rest() {
+    let verdicts = all(|| Loopback::by(1, ALL.without_presence())).await;
+    let expected = [
+        ("the engine does not keep presence", 7),
+        ("the engine keeps what is lost, which is more", 1),
+        ("the engine numbers, which is more", 3),
+    ];
+    assert_eq!(not_applying(&verdicts), expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_an_engine_that_does_not_number_each_node_has_its_own_order_and_all_else_is_told() {
+    let verdicts = all(|| Loopback::by(1, ALL.without_sequences())).await;
+    let expected = [
+        ("the engine does not keep presence", 7),
+        ("the engine does not number", 6),
+        ("the engine keeps no history", 9),
+    ];
+    assert_eq!(not_applying(&verdicts), expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn whatever_happens_by_other_seeds_holds_by_engines_that_can_less() {
+    for can in [ALL.without_history(), ALL.without_sequences()] {
+        for seed in 2..=24 {
+            let cluster = Loopback::by(seed, can);
+            assert_eq!(random::with_seed(&cluster, seed).await, Verdict::Holds, "seed {seed}, {can:?}");
+        }
+    }
+}
+
+/// Why cases do not apply, and how many for each reason.
+fn not_applying(verdicts: &[(&str, Verdict)]) -> Vec<(&'static str, usize)> {
+    let mut reasons = BTreeMap::new();
+    for (_, verdict) in verdicts {
+        if let Verdict::DoesNotApply(why) = verdict {
+            *reasons.entry(*why).or_insert(0) += 1;
+        }
+    }
+    reasons.into_iter().collect()
 }
 
 #[tokio::test(start_paused = true)]
@@ -251,5 +333,5 @@ async fn a_hub_that_is_alone_holds_what_one_node_can() {
     let verdicts = all(|| Embedded).await;
     let holds: Vec<_> = verdicts.iter().filter(|(_, verdict)| *verdict == Verdict::Holds).collect();
     assert_eq!(holds, [&("one_node_hears_what_it_says", Verdict::Holds)], "the rest is about several nodes");
-    assert_eq!(verdicts.len(), 29);
+    assert_eq!(verdicts.len(), 36);
 }

@@ -1,5 +1,7 @@
 //! What comes in from other nodes, decoded, on its way into a loop.
 
+use super::parcel::Origin;
+use crate::keys::Key;
 use crate::log::Entry;
 use crate::name::TopicName;
 use crate::presence::{PresenceChange, Snapshot};
@@ -14,6 +16,8 @@ pub(crate) struct Arrival<M> {
 pub(crate) enum Arrived<M> {
     /// What has this number in the topic.
     Numbered(Epoch, u64, Numbered<M>),
+    /// What another node has published, by this key, with an engine that does not number.
+    Passed(Option<Origin>, Option<Key>, Numbered<M>),
     /// A change of presence that has none.
     Presence(PresenceChange),
 }

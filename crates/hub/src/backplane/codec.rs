@@ -50,6 +50,7 @@ impl<M: Message> Codec<M> {
             audience: entry.audience.clone(),
             replaces: entry.replaces.clone(),
             key,
+            origin: None,
         }
     }
 
@@ -58,6 +59,11 @@ impl<M: Message> Codec<M> {
             Delivery::Item { topic, position, what } => {
                 let what = self.numbered(&topic, what, Duration::ZERO);
                 (topic, Arrived::Numbered(position.epoch, position.offset, what))
+            }
+            Delivery::Unnumbered { topic, mut parcel } => {
+                let (origin, key) = (parcel.origin.take(), parcel.key.take());
+                let what = self.numbered(&topic, What::Parcel(parcel), Duration::ZERO);
+                (topic, Arrived::Passed(origin, key, what))
             }
             Delivery::Presence { topic, change } => (topic, Arrived::Presence(change)),
         }

@@ -38,6 +38,20 @@ impl<M> Early<M> {
         self.since.get_or_insert(now);
     }
 
+    /// Begins to wait, though nothing is here yet.
+    pub(crate) fn wait(&mut self, epoch: Epoch, now: Instant) {
+        if self.epoch != epoch {
+            self.clear();
+            self.epoch = epoch;
+        }
+        self.since.get_or_insert(now);
+    }
+
+    /// The offset of the first that is here.
+    pub(crate) fn first(&self, epoch: Epoch) -> Option<u64> {
+        self.waiting.keys().next().copied().filter(|_| self.epoch == epoch)
+    }
+
     /// Takes the next one, if it is there; forgets those before it.
     pub(crate) fn take(&mut self, epoch: Epoch, next: u64) -> Option<Numbered<M>> {
         if self.epoch != epoch {

@@ -15,8 +15,8 @@ use crate::receipt::{Position, Receipt};
 /// What an engine promises to do. It owns what it needs, so that nobody has to hold anything for it.
 pub type Answer<T> = Pin<Box<dyn Future<Output = Result<T, EngineError>> + Send>>;
 
-/// What joins the nodes of a cluster: it numbers what is published in a topic, keeps some of it, and delivers it to the nodes
-/// that are interested.
+/// What joins the nodes of a cluster: it delivers what is published in a topic to the nodes that are interested, and, as far as it
+/// [can](Capabilities), numbers it and keeps some of it.
 ///
 /// One `Engine` belongs to one hub. The hub owns the rest: connecting again and with which pauses, the deadline of each call,
 /// putting deliveries in order, finding what is lost, fetching it, and telling members of what cannot be had any more. So an
@@ -27,6 +27,11 @@ pub type Answer<T> = Pin<Box<dyn Future<Output = Result<T, EngineError>> + Send>
 ///
 /// **Numbers.** The messages of a topic are numbered 1, 2, 3, … without a gap, under an epoch. All nodes see the same number on the
 /// same message. An engine that has lost its memory chooses another epoch, one that was never used.
+///
+/// **Without numbers.** An engine that [does not number](Capabilities::sequences) passes on what it is given, as
+/// [`Delivery::Unnumbered`](super::Delivery::Unnumbered), to the nodes that are interested then; what one node publishes in a topic
+/// arrives in the order in which it did so, once at most. It need not say when it loses something: a node numbers what it publishes
+/// ([`Origin`](super::Origin)), and the others find out.
 ///
 /// **Errors.** [`EngineError::Unavailable`] if it is not connected, or does not know whether the call was carried out.
 pub trait Engine: Send + Sync + 'static {
@@ -45,7 +50,8 @@ pub trait Engine: Send + Sync + 'static {
     /// Begins to deliver what is published in these topics, or goes on doing so, and says where each stands.
     ///
     /// Called again and again for the same topics, as it is also how the hub finds out what it has missed. What is published
-    /// behind the position that is answered is delivered. The answers are in the order of the interests.
+    /// behind the position that is answered is delivered. The answers are in the order of the interests. An engine that does not
+    /// number has nothing to answer: an empty list is enough.
     fn subscribe(&self, interests: Vec<Interest>) -> Answer<Vec<Subscribed>>;
 
     /// Delivers nothing more of these topics, in which none of this node's clients is present any more. What is on its way may still
@@ -54,8 +60,9 @@ pub trait Engine: Send + Sync + 'static {
 
     /// Publishes in a topic, in which this node need not be interested; it is delivered to this node as to others.
     ///
-    /// A key that the topic remembers publishes nothing, and gives the receipt of the first time.
-    fn publish(&self, topic: &TopicName, conf: &TopicConf, parcel: Parcel) -> Answer<Receipt>;
+    /// A key that the topic remembers publishes nothing, and gives the receipt of the first time. An engine that does not number has
+    /// no receipt, and leaves keys to the nodes; whether the node that publishes gets its own message back is the same to it.
+    fn publish(&self, topic: &TopicName, conf: &TopicConf, parcel: Parcel) -> Answer<Option<Receipt>>;
 
     /// A client of this node comes into a topic, or leaves it. Both may be said twice.
     fn presence(&self, topic: &TopicName, moved: Move) -> Answer<()>;
@@ -80,6 +87,9 @@ pub trait Engine: Send + Sync + 'static {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Capabilities {
+    /// Whether it numbers the messages of a topic, so that their order is the same on all nodes. If not, each node has numbers of its
+    /// own, and a client recovers what it missed on the node that it was on, and on no other.
+    pub sequences: bool,
     /// Whether it keeps messages, by [`HistoryConf`](crate::HistoryConf). If not, what is lost is announced, and never fetched.
     pub history: bool,
     /// Whether it keeps who is present. If not, presence is not kept in the topics of the cluster.
@@ -91,19 +101,25 @@ pub struct Capabilities {
 impl Capabilities {
     /// Everything, with messages up to so many bytes.
     #[must_use]
-    pub fn all(max_bytes: usize) -> Self {
-        Self { history: true, presence: true, max_bytes }
+    pub const fn all(max_bytes: usize) -> Self {
+        Self { sequences: true, history: true, presence: true, max_bytes }
+    }
+
+    /// Without numbers, and so without history and presence, which are numbered.
+    #[must_use]
+    pub const fn without_sequences(self) -> Self {
+        Self { sequences: false, ..self.without_history().without_presence() }
     }
 
     /// Without history.
     #[must_use]
-    pub fn without_history(self) -> Self {
+    pub const fn without_history(self) -> Self {
         Self { history: false, ..self }
     }
 
     /// Without presence.
     #[must_use]
-    pub fn without_presence(self) -> Self {
+    pub const fn without_presence(self) -> Self {
         Self { presence: false, ..self }
     }
 }

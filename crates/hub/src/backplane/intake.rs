@@ -38,9 +38,13 @@ impl<M: Message> Receiver for Intake<M> {
         if !self.is_current(session) {
             return;
         }
+        if matches!(&delivery, Delivery::Unnumbered { parcel, .. } if self.uplink.numbers.are_of(parcel.origin))
+        {
+            return; // said here, and heard here before
+        }
         let (topic, what) = self.uplink.codec.arrived(delivery);
         let lane = self.uplink.lanes.of(&topic);
-        if matches!(&what, Arrived::Numbered(_, _, numbered) if numbered.is_broken()) {
+        if matches!(&what, Arrived::Numbered(.., what) | Arrived::Passed(.., what) if what.is_broken()) {
             tracing::error!(%topic, "another node's message cannot be decoded: members are told of a gap");
             lane.counters.of_tasks.undecodable.add(1);
         }

@@ -179,7 +179,8 @@ impl<M: Message> Keeper<M> {
                 () = self.uplink.missing.changed() => self.missing.extend(self.uplink.missing.take()),
                 _ = beats.tick(), if !self.is_beating => self.beat(),
                 _ = probes.tick() => {
-                    self.all_missing = true;
+                    // Where nothing is numbered, asking would not tell what is missing.
+                    self.all_missing |= self.uplink.sequences();
                     self.send_probe();
                 }
                 () = sleep_until(probe.unwrap_or_else(Instant::now)), if probe.is_some() => return Loss::Silent,

@@ -6,6 +6,8 @@
 //!
 //! # What is promised
 //!
+//! By an engine that can do everything, as [`loopback`] can:
+//!
 //! 1. All nodes see the messages of a topic in one order, with the same numbers.
 //! 2. A member gets a message once at most. No number is passed on twice.
 //! 3. What is lost on the way is found by its number and fetched, if the engine has kept it
@@ -21,7 +23,17 @@
 //!
 //! Implement [`Engine`]. What it has to do is a broker's part: number the messages of a topic, keep some, deliver them; know who is
 //! present and who lives. Connecting again, deadlines, order, duplicates, repairs and probes are the hub's part, for all engines
-//! alike. An engine whose broker cannot number messages is none: without numbers a loss cannot be found.
+//! alike.
+//!
+//! What it cannot do it [says](Capabilities), and the promises are fewer: without history what is lost is announced and never
+//! fetched; without presence nobody is told of anybody; [without numbers](Capabilities::sequences)
+//!
+//! - a node's members hear what each node said in its order, in one order for all of that node; another node may have another. What
+//!   is said on a node is heard there first. Numbers and epochs are the node's own, and recovery works on that node alone;
+//! - what is lost on the way is announced, and not fetched: as a gap of just so many messages, with the next one that the same node
+//!   says in that topic, not sooner;
+//! - after each connection that had to be made anew, and where a loop did not keep up, members are told
+//!   [`Event::Reset`](crate::Event::Reset), as something may be lost, and nobody knows how much.
 //!
 //! - Never block: each call returns a future at once, and has taken its place in line by then.
 //! - Deliver from a task of the engine's own; [`Sink`] does not wait, whatever state the hub is in. Drop the sink in
@@ -46,6 +58,7 @@ pub(crate) mod uplink;
 pub(crate) mod keeper;
 pub(crate) mod intake;
 pub(crate) mod outbox;
+pub(crate) mod numbers;
 mod questions;
 pub(crate) mod words;
 pub(crate) mod wish;
@@ -60,7 +73,7 @@ pub(crate) use self::codec::Codec;
 pub use self::engine::{Answer, Beat, Capabilities, Engine, Interest, Peer, Subscribed};
 pub use self::error::EngineError;
 pub use self::node::{Health, Node, NodeId};
-pub use self::parcel::{Attendee, Delivery, Item, Move, Parcel, What};
+pub use self::parcel::{Attendee, Delivery, Item, Move, Origin, Parcel, What};
 pub use self::questions::Survey;
 pub use self::sink::Sink;
 pub use self::status::{Status, Trouble};

@@ -45,9 +45,16 @@ async fn publish<M: Message>(
     match uplink.reach(&topic).await {
         Ok(true) => {
             // Called here and not in its task, so that its place is fixed.
-            let parcel = panic::catch_unwind(AssertUnwindSafe(|| uplink.codec.parcel(&entry, key)));
+            let parcel = panic::catch_unwind(AssertUnwindSafe(|| uplink.codec.parcel(&entry, key.clone())));
             let Ok(parcel) = parcel else { return lose(uplink, &topic, "encoding it panicked") };
-            let published = uplink.engine.publish(&topic, uplink.conf.of(&topic), parcel);
+            let published = if uplink.sequences() {
+                uplink.engine.publish(&topic, uplink.conf.of(&topic), parcel)
+            } else {
+                let (topic, lane) = (topic.clone(), uplink.lanes.of(&topic));
+                let passing = topic.clone();
+                let _ = lane.send(Command::Publish { topic, entry, key, reply }).await; // fails if the hub is ending
+                uplink.pass_on(&passing, parcel)
+            };
             let uplink = uplink.clone();
             flying.spawn(async move { (topic, uplink.call(published).await.map(|_| ())) });
         }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::node::NodeId;
 use crate::identity::ClientId;
 use crate::name::{TopicName, UserId};
 use crate::post::Audience;
@@ -22,6 +23,19 @@ pub struct Parcel {
     pub replaces: Option<Arc<str>>,
     /// Whose key makes a retry safe, and the key.
     pub key: Option<(Option<UserId>, Arc<str>)>,
+    /// Who published it, if the engine does not number messages. It travels along.
+    pub origin: Option<Origin>,
+}
+
+/// Where a message comes from, by which the others notice that one before it is missing.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Origin {
+    /// The node that published it.
+    pub node: NodeId,
+    /// Which of that node's countings in this topic the number belongs to: it does not count for ever where nothing is said.
+    pub run: u64,
+    /// One more than that of the message before it.
+    pub number: u64,
 }
 
 /// What has a number in a topic.
@@ -55,6 +69,13 @@ pub enum Delivery {
         position: Position,
         /// What it is.
         what: What,
+    },
+    /// Something was published, and the engine does not number.
+    Unnumbered {
+        /// Where.
+        topic: TopicName,
+        /// What, with its [origin](Parcel::origin).
+        parcel: Parcel,
     },
     /// Users came or went, and that has no number.
     Presence {

@@ -4,8 +4,8 @@ use std::collections::{HashMap, HashSet};
 use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::{Mutex as Turns, Notify, watch};
-use tokio::time::timeout;
+use tokio::sync::{Mutex as Turns, Notify, oneshot, watch};
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -13,6 +13,8 @@ use super::codec::Codec;
 use super::engine::{Answer, Engine, Interest, Peer, Subscribed};
 use super::error::EngineError;
 use super::lanes::Lanes;
+use super::numbers::Numbers;
+use super::parcel::Parcel;
 use super::questions::Questions;
 use super::status::Status;
 use crate::command::Command;
@@ -37,6 +39,8 @@ pub(crate) struct Uplink<M> {
     /// The other nodes, as of the last sign of life.
     pub(crate) peers: Mutex<Vec<Peer>>,
     pub(crate) questions: Questions,
+    /// What this node has published, if the engine does not number.
+    pub(crate) numbers: Numbers,
     /// Topics that have missed something.
     pub(crate) missing: Missing,
     pub(crate) closing: CancellationToken,
@@ -62,12 +66,54 @@ impl<M: Message> Uplink<M> {
         entry: Entry<M>,
         key: Option<Key>,
     ) -> Result<Receipt, Error> {
+        if !self.sequences() {
+            return self.publish_here(topic, entry, key).await;
+        }
         if self.reach(&topic).await? {
             let published = self.engine.publish(&topic, self.conf.of(&topic), self.codec.parcel(&entry, key));
-            return Ok(self.call(published).await?);
+            return self.call(published).await?.ok_or(Error::Unavailable);
         }
         let lane = self.lanes.of(&topic);
         lane.ask(|reply| Command::Publish { topic, entry, key, reply: Some(reply) }).await
+    }
+
+    /// Publishes here, where the message has its number, and passes it on to the other nodes.
+    async fn publish_here(
+        &self,
+        topic: TopicName,
+        entry: Entry<M>,
+        key: Option<Key>,
+    ) -> Result<Receipt, Error> {
+        let parcel = match self.reach(&topic).await? {
+            true => Some(self.codec.parcel(&entry, key.clone())),
+            false => None,
+        };
+        let most = self.engine.capabilities().max_bytes;
+        if parcel.as_ref().is_some_and(|parcel| parcel.payload.len() > most) {
+            return Err(Error::TooHeavy); // before it is heard here
+        }
+        let (reply, receipt) = oneshot::channel();
+        let of = topic.clone();
+        self.lanes.of(&topic).send(Command::Publish { topic, entry, key, reply: Some(reply) }).await?;
+        // Called before anything is waited for, so that it is not heard here alone if nobody waits any more.
+        let passed = parcel.map(|parcel| self.pass_on(&of, parcel));
+        let receipt = receipt.await.map_err(|_| Error::Closed)??;
+        if let Some(passed) = passed {
+            self.call(passed).await?;
+        }
+        Ok(receipt)
+    }
+
+    /// Gives a message this node's number, and to the engine.
+    pub(crate) fn pass_on(&self, topic: &TopicName, mut parcel: Parcel) -> Answer<Option<Receipt>> {
+        // Held until the engine has been called, so that the numbers are in that order.
+        let mut numbers = self.numbers.lock();
+        parcel.origin = Some(numbers.next(topic, Instant::now()));
+        self.engine.publish(topic, self.conf.of(topic), parcel)
+    }
+
+    pub(crate) fn sequences(&self) -> bool {
+        self.engine.capabilities().sequences
     }
 
     /// Whether what is about to happen in a topic is the engine's affair; else it is this node's alone. Waits for the first
@@ -171,6 +217,12 @@ impl<M: Message> Uplink<M> {
     async fn subscribe(&self, interests: Vec<Interest>) -> Result<(), EngineError> {
         let topics: Vec<_> = interests.iter().map(|interest| interest.topic.clone()).collect();
         let subscribed: Vec<Subscribed> = self.call(self.engine.subscribe(interests)).await?;
+        if !self.sequences() {
+            for topic in topics {
+                let _ = self.lanes.of(&topic).send(Command::Hear(topic)).await; // fails if the hub is ending
+            }
+            return Ok(());
+        }
         for (topic, subscribed) in topics.into_iter().zip(subscribed) {
             let caught = Box::new(self.codec.caught(&topic, subscribed));
             let lane = self.lanes.of(&topic);

@@ -73,6 +73,12 @@ impl HubConf {
         named.find(|(prefix, _)| topic.as_str().starts_with(*prefix)).map_or(&self.topic, |(_, conf)| conf)
     }
 
+    /// How long a topic keeps a message at most.
+    pub(crate) fn kept_for(&self) -> Duration {
+        let topics = [&self.topic].into_iter().chain(self.topics.values());
+        topics.map(|topic| topic.history.max_age).max().unwrap_or_default()
+    }
+
     pub(crate) fn shards(&self) -> usize {
         match self.shards {
             0 => std::thread::available_parallelism().map_or(1, NonZeroUsize::get),

@@ -107,8 +107,10 @@ impl<M: Message + fmt::Debug> TestHub<M> {
     ///
     /// If something is left.
     pub async fn finish(self) {
-        // In a cluster nothing is kept here, and there are signs of life all the time.
-        time::sleep(if self.hub.status().is_some() { A_MINUTE } else { LONG }).await;
+        // Where the engine keeps what is kept nothing is kept here, and there are signs of life all the time.
+        let is_kept_elsewhere = self.hub.shared.uplink.as_ref().is_some_and(|uplink| uplink.sequences());
+        let kept_for = if is_kept_elsewhere { Duration::ZERO } else { self.hub.shared.conf.kept_for() };
+        time::sleep(kept_for + A_MINUTE).await;
         let stats = self.hub.stats();
         let left = [stats.clients, stats.users, stats.members, stats.topics];
         assert_eq!(left, [0; 4], "clients, users, members and topics that are left");
@@ -127,7 +129,5 @@ async fn settle() {
     time::sleep(Duration::from_millis(1)).await;
 }
 
+/// Longer than it takes until a hub is rid of those who are gone.
 const A_MINUTE: Duration = Duration::from_secs(60);
-
-/// Longer than anything is kept by default.
-const LONG: Duration = Duration::from_secs(2 * 60 * 60);

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::unnumbered::Heard;
 use super::{Topic, answer};
 use crate::backplane::arrival::{Arrived, Caught, Numbered};
 use crate::backplane::early::Early;
@@ -23,24 +24,30 @@ use crate::receipt::{Epoch, Position};
 
 /// What a topic has that follows an engine.
 pub(super) struct Replica<M> {
-    mode: Mode,
+    pub(super) mode: Mode,
+    /// How far other nodes have been heard, if it does not.
+    pub(super) unnumbered: Option<Heard>,
     reorder: Duration,
     linger: Duration,
     early: Early<M>,
+    /// Up to here something was published that has not come, and that nobody keeps.
+    awaited: u64,
     /// Whether somebody fetches what is missing.
     is_fetching: bool,
     /// This node's clients who are present.
     attendees: HashMap<ClientId, (UserId, Option<Arc<str>>)>,
     view: View,
     /// Since when nobody is there; `None` until it is open.
-    idle_since: Option<Instant>,
+    pub(super) idle_since: Option<Instant>,
     wishes: Vec<Wish>,
 }
 
 #[derive(Clone, Copy, Eq, PartialEq)]
-enum Mode {
+pub(super) enum Mode {
     /// The engine has not said yet where the topic stands.
     Opening,
+    /// Nobody is here, and something was published that this node numbers itself.
+    Passing,
     Open,
     /// The engine cannot be reached, and the topic goes on by itself.
     Local,
@@ -60,9 +67,11 @@ impl<M: Message> Topic<M> {
         self.presence = None; // the engine keeps it
         self.replica = Some(Box::new(Replica {
             mode: Mode::Opening,
+            unnumbered: None,
             reorder: conf.reorder,
             linger: conf.linger,
             early: Early::new(),
+            awaited: 0,
             is_fetching: false,
             attendees: HashMap::new(),
             view: View::default(),
@@ -74,7 +83,7 @@ impl<M: Message> Topic<M> {
 
     /// Whether one can join.
     pub(crate) fn is_open(&self) -> bool {
-        self.replica.as_ref().is_none_or(|replica| replica.mode != Mode::Opening)
+        self.replica.as_ref().is_none_or(|replica| !matches!(replica.mode, Mode::Opening | Mode::Passing))
     }
 
     /// Takes what was delivered, in its turn and once.
@@ -83,8 +92,9 @@ impl<M: Message> Topic<M> {
         let next = self.position().offset + 1;
         let Some(replica) = &mut self.replica else { return };
         match (replica.mode, arrived) {
+            (_, Arrived::Passed(origin, key, what)) => self.take_passed(origin, key, what, now),
             // It will be fetched when the engine is back for good; there will be a snapshot.
-            (Mode::Local, _) | (Mode::Opening, Arrived::Presence(_)) => {}
+            (Mode::Local | Mode::Passing, _) | (Mode::Opening, Arrived::Presence(_)) => {}
             (Mode::Open, Arrived::Presence(change)) => {
                 if !replica.view.apply(&change) {
                     self.miss();
@@ -127,7 +137,10 @@ impl<M: Message> Topic<M> {
                 }
             }
         }
-        if !is_same || self.position().offset < position.offset {
+        let is_behind = self.position().offset < position.offset;
+        if is_same && is_behind && items.is_empty() {
+            self.give_up(position.offset, now);
+        } else if !is_same || is_behind {
             // All but what could not be got again; members are told what they lost.
             self.begin_anew(position, items, now);
         }
@@ -168,7 +181,7 @@ impl<M: Message> Topic<M> {
 
     /// What this node has of the topic; `None` while it is being opened.
     pub(crate) fn standing(&self, with_attendees: bool) -> Option<Standing> {
-        let replica = self.replica.as_ref().filter(|replica| replica.mode != Mode::Opening)?;
+        let replica = self.replica.as_ref().filter(|_| self.is_open())?;
         let attendee = |(client, (user, info)): (&ClientId, &(UserId, Option<Arc<str>>))| Attendee {
             user: user.clone(),
             client: *client,
@@ -267,6 +280,23 @@ impl<M: Message> Topic<M> {
         }
     }
 
+    /// Nothing is kept of what is missing. What should have come before something that is here is lost; the rest, up to this
+    /// offset, may be on its way, and is lost if it does not come in time.
+    fn give_up(&mut self, offset: u64, now: Instant) {
+        let (Position { offset: known, epoch }, Some(replica)) = (self.position(), &mut self.replica) else {
+            return;
+        };
+        let awaited = mem::replace(&mut replica.awaited, offset);
+        let first = replica.early.first(epoch).filter(|first| *first > known);
+        let lost = first.map_or(awaited, |first| first - 1);
+        if first.is_none() && lost < offset {
+            replica.early.wait(epoch, now);
+        }
+        if lost > known {
+            self.restart(Position { offset: lost, epoch }, Vec::new(), now);
+        }
+    }
+
     fn take_early(&mut self, now: Instant) {
         loop {
             let (epoch, next) = (self.epoch, self.position().offset + 1);
@@ -300,7 +330,7 @@ impl<M: Message> Topic<M> {
         if self.epoch != position.epoch || mode != Some(Mode::Open) {
             self.keys.clear();
             if let Some(replica) = &mut self.replica {
-                replica.view = View::default();
+                (replica.view, replica.awaited) = (View::default(), 0);
             }
         }
         if mode == Some(Mode::Opening) {
@@ -320,7 +350,7 @@ impl<M: Message> Topic<M> {
     }
 
     /// Begins the log anew, up to this position, and lets members find out what they have lost.
-    fn restart(&mut self, position: Position, entries: Vec<Entry<M>>, now: Instant) {
+    pub(super) fn restart(&mut self, position: Position, entries: Vec<Entry<M>>, now: Instant) {
         let kept = entries.len() as u64;
         let is_renewed = position.epoch != self.epoch;
         let first = if is_renewed {

@@ -38,6 +38,7 @@ pub mod order;
 pub mod presence;
 pub mod outage;
 pub mod control;
+pub mod unnumbered;
 pub mod random;
 mod line;
 mod play;
@@ -45,6 +46,7 @@ mod play;
 use std::time::Duration;
 
 pub use self::line::Line;
+use super::Capabilities;
 use super::loopback::{Cut, Faults};
 use crate::conf::HubConf;
 use crate::hub::Hub;
@@ -57,6 +59,11 @@ pub trait Cluster {
     /// How many nodes there can be.
     fn nodes(&self) -> usize {
         usize::MAX
+    }
+
+    /// What the engine can do. Cases that need more do not apply.
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::all(1 << 20)
     }
 
     /// Has this happen, from now on; `false` if that cannot be done, and then nothing has happened.
@@ -152,6 +159,15 @@ cases! {
         a_user_is_reached_on_all_nodes
         a_client_is_reached_on_whatever_node_it_is
         a_survey_says_who_did_not_answer
+    }
+    unnumbered {
+        each_node_is_heard_in_its_own_order_and_once
+        what_is_lost_and_not_kept_is_a_gap_of_just_that
+        a_position_is_good_on_its_own_node_alone
+        members_are_told_when_the_connection_was_gone
+        members_are_told_when_a_loop_does_not_keep_up
+        a_retry_is_heard_once_where_it_was_heard_before
+        a_topic_where_nobody_is_passes_on_what_is_published
     }
     random {
         whatever_happens_members_have_everything_or_know_what_they_lost

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-use super::play::{case, end, fault, hear, hubs, keeping, say, texts};
+use super::play::{case, end, fault, hear, history, hubs, keeping, say, sequences, texts};
 use super::{Cluster, Fault, Line, Verdict};
 use crate::backplane::loopback::{Cut, Faults};
 use crate::event::Event;
@@ -28,6 +28,7 @@ pub async fn one_node_hears_what_it_says(cluster: &impl Cluster) -> Verdict {
 /// Members on all nodes hear the same, with the same numbers, in the order of the numbers, whoever said it.
 pub async fn all_nodes_hear_one_order(cluster: &impl Cluster) -> Verdict {
     case!({
+        sequences(cluster)?;
         let [a, b, c] = hubs(cluster, &keeping(100), ["a", "b", "c"]).await?;
         let mut ann = a.join("ann", "lobby").await;
         let mut bob = b.join("bob", "lobby").await;
@@ -47,6 +48,7 @@ pub async fn all_nodes_hear_one_order(cluster: &impl Cluster) -> Verdict {
 /// Deliveries that come twice, or in another order, are heard once and in order.
 pub async fn nothing_passes_twice_and_nothing_out_of_order(cluster: &impl Cluster) -> Verdict {
     case!({
+        sequences(cluster)?;
         let [a, b] = hubs(cluster, &keeping(200), ["a", "b"]).await?;
         let mut ann = a.join("ann", "lobby").await;
         let mut bob = b.join("bob", "lobby").await;
@@ -65,6 +67,7 @@ pub async fn nothing_passes_twice_and_nothing_out_of_order(cluster: &impl Cluste
 /// Deliveries that are lost, the last one too, are fetched from what the engine has kept.
 pub async fn what_is_lost_is_fetched(cluster: &impl Cluster) -> Verdict {
     case!({
+        history(cluster)?;
         let [a, b] = hubs(cluster, &keeping(200), ["a", "b"]).await?;
         let mut ann = a.join("ann", "lobby").await;
         let mut bob = b.join("bob", "lobby").await;
@@ -84,6 +87,7 @@ pub async fn what_is_lost_is_fetched(cluster: &impl Cluster) -> Verdict {
 /// Deliveries for which a loop has no room are fetched.
 pub async fn what_does_not_fit_into_the_lane_is_fetched(cluster: &impl Cluster) -> Verdict {
     case!({
+        history(cluster)?;
         let mut conf = keeping(500);
         conf.backplane.lane = NonZeroUsize::MIN;
         let [a, b] = hubs(cluster, &conf, ["a", "b"]).await?;
@@ -101,6 +105,7 @@ pub async fn what_does_not_fit_into_the_lane_is_fetched(cluster: &impl Cluster) 
 /// What the engine has not kept is announced as a gap that covers just that; what it has kept is heard.
 pub async fn what_cannot_be_fetched_is_announced_and_nothing_else(cluster: &impl Cluster) -> Verdict {
     case!({
+        history(cluster)?;
         let [a, b] = hubs(cluster, &keeping(4), ["a", "b"]).await?;
         let ann = a.join("ann", "lobby").await;
         let mut bob = b.join("bob", "lobby").await;
@@ -121,6 +126,7 @@ pub async fn what_cannot_be_fetched_is_announced_and_nothing_else(cluster: &impl
 /// Who joins on a node where nobody was gets what others said elsewhere.
 pub async fn a_newcomer_gets_the_history_of_the_other_nodes(cluster: &impl Cluster) -> Verdict {
     case!({
+        history(cluster)?;
         let [a, b] = hubs(cluster, &keeping(100), ["a", "b"]).await?;
         let ann = a.join("ann", "lobby").await;
         let said = say(&ann, "lobby", 5).await;
@@ -137,6 +143,7 @@ pub async fn a_newcomer_gets_the_history_of_the_other_nodes(cluster: &impl Clust
 /// A position that one node has given is good on another: all that came after it follows, once.
 pub async fn who_is_cut_off_from_one_node_resumes_on_another(cluster: &impl Cluster) -> Verdict {
     case!({
+        sequences(cluster)?;
         let [a, b] = hubs(cluster, &keeping(100), ["a", "b"]).await?;
         let bob = b.join("bob", "lobby").await;
         let ann = a.join("ann", "lobby").await;
@@ -154,6 +161,7 @@ pub async fn who_is_cut_off_from_one_node_resumes_on_another(cluster: &impl Clus
 /// A key that was used on one node publishes nothing on another.
 pub async fn a_retry_is_published_once_whatever_node_it_comes_from(cluster: &impl Cluster) -> Verdict {
     case!({
+        sequences(cluster)?;
         let [a, b] = hubs(cluster, &keeping(100), ["a", "b"]).await?;
         let mut ann = a.join("ann", "lobby").await;
         let also_ann = b.join("ann", "lobby").await;

@@ -6,7 +6,8 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use super::play::{
-    case, end, fault, hear, hubs, is_up, keeping, present, say, status, texts, until, with_presence,
+    case, end, fault, hear, history, hubs, is_up, keeping, presence, present, say, sequences, status, texts,
+    until, with_presence,
 };
 use super::{Cluster, Fault, Line, Verdict};
 use crate::backplane::Status;
@@ -23,6 +24,7 @@ const PROBE: Duration = Duration::from_secs(5);
 /// After an outage of a minute everyone hears within one probe what is said after it.
 pub async fn nobody_stays_behind_after_an_outage(cluster: &impl Cluster) -> Verdict {
     case!({
+        history(cluster)?;
         let [a, b] = hubs(cluster, &keeping(100), ["a", "b"]).await?;
         let mut ann = a.join("ann", "lobby").await;
         let mut bob = b.join("bob", "lobby").await;
@@ -44,6 +46,7 @@ pub async fn nobody_stays_behind_after_an_outage(cluster: &impl Cluster) -> Verd
 /// An engine that comes back empty has another epoch: members are told, old positions are good for nothing, presence is whole.
 pub async fn an_engine_that_forgot_everything_is_noticed_by_all(cluster: &impl Cluster) -> Verdict {
     case!({
+        presence(cluster)?;
         let [a, b] = hubs(cluster, &with_presence(), ["a", "b"]).await?;
         let mut ann = a.join("ann", "lobby").await;
         let mut bob = b.join("bob", "lobby").await;
@@ -77,6 +80,7 @@ pub async fn an_engine_that_forgot_everything_is_noticed_by_all(cluster: &impl C
 /// An engine that answers and delivers nothing is found out within two probes; nobody misses anything for longer than one.
 pub async fn an_engine_that_delivers_nothing_is_found_out(cluster: &impl Cluster) -> Verdict {
     case!({
+        history(cluster)?;
         let [a, b] = hubs(cluster, &keeping(100), ["a", "b"]).await?;
         let ann = a.join("ann", "lobby").await;
         let mut bob = b.join("bob", "lobby").await;
@@ -99,6 +103,7 @@ pub async fn an_engine_that_delivers_nothing_is_found_out(cluster: &impl Cluster
 /// A node that is heard and hears nothing has everything within one probe after it hears again.
 pub async fn a_node_that_hears_nothing_catches_up(cluster: &impl Cluster) -> Verdict {
     case!({
+        history(cluster)?;
         let [a, b] = hubs(cluster, &keeping(100), ["a", "b"]).await?;
         let ann = a.join("ann", "lobby").await;
         let mut bob = b.join("bob", "lobby").await;
@@ -119,6 +124,7 @@ pub async fn a_node_that_hears_nothing_catches_up(cluster: &impl Cluster) -> Ver
 /// A node that hears and is not heard knows that it is cut off, and is whole again within one probe.
 pub async fn a_node_that_is_not_heard_catches_up(cluster: &impl Cluster) -> Verdict {
     case!({
+        history(cluster)?;
         let [a, b] = hubs(cluster, &keeping(100), ["a", "b"]).await?;
         let mut ann = a.join("ann", "lobby").await;
         let mut bob = b.join("bob", "lobby").await;
@@ -144,6 +150,7 @@ pub async fn a_node_that_is_not_heard_catches_up(cluster: &impl Cluster) -> Verd
 /// By default a topic with history refuses what would get lost for others: publishing, and joining where nobody is.
 pub async fn a_topic_with_history_takes_nothing_without_the_engine(cluster: &impl Cluster) -> Verdict {
     case!({
+        sequences(cluster)?;
         let [a, b] = hubs(cluster, &keeping(100), ["a", "b"]).await?;
         let mut ann = a.join("ann", "lobby").await;
         let mut bob = b.join("bob", "lobby").await;
@@ -169,6 +176,7 @@ pub async fn a_topic_with_history_takes_nothing_without_the_engine(cluster: &imp
 /// By default a topic without history goes on among those of one node; they are told when that begins, and when it ends.
 pub async fn a_topic_without_history_goes_on_alone_and_says_so(cluster: &impl Cluster) -> Verdict {
     case!({
+        sequences(cluster)?;
         let [a, b] = hubs(cluster, &keeping(0), ["a", "b"]).await?;
         let ann = a.join("ann", "lobby").await;
         let mut amy = a.join("amy", "lobby").await;
@@ -219,6 +227,7 @@ pub async fn a_storm_while_topics_are_opened_again_loses_nothing(cluster: &impl 
     const TOPICS: usize = 1_200;
     const MESSAGES: usize = 5;
     case!({
+        history(cluster)?;
         let conf = crate::HubConf {
             max_topics_per_client: NonZeroUsize::new(TOPICS).expect("not zero"),
             ..keeping(50)

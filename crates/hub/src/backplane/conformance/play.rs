@@ -12,7 +12,8 @@ use crate::test::{Member, TestHub};
 
 /// Topics that keep so many messages.
 pub(super) fn keeping(messages: usize) -> HubConf {
-    let history = HistoryConf { max_messages: messages, ..HistoryConf::default() };
+    let max_age = Duration::from_secs(5 * 60);
+    let history = HistoryConf { max_messages: messages, max_age, ..HistoryConf::default() };
     HubConf { topic: TopicConf { history, ..TopicConf::default() }, shards: 2, ..HubConf::default() }
 }
 
@@ -46,6 +47,35 @@ pub(super) fn fault(cluster: &impl Cluster, fault: Fault) -> Result<(), Verdict>
     } else {
         Err(Verdict::DoesNotApply("the cluster cannot fail like that"))
     }
+}
+
+/// Goes on if the engine numbers messages.
+pub(super) fn sequences(cluster: &impl Cluster) -> Result<(), Verdict> {
+    needs(cluster.capabilities().sequences, "the engine does not number")
+}
+
+/// Goes on if it does not.
+pub(super) fn no_sequences(cluster: &impl Cluster) -> Result<(), Verdict> {
+    needs(!cluster.capabilities().sequences, "the engine numbers, which is more")
+}
+
+/// Goes on if it keeps messages.
+pub(super) fn history(cluster: &impl Cluster) -> Result<(), Verdict> {
+    needs(cluster.capabilities().history, "the engine keeps no history")
+}
+
+/// Goes on if it does not.
+pub(super) fn no_history(cluster: &impl Cluster) -> Result<(), Verdict> {
+    needs(!cluster.capabilities().history, "the engine keeps what is lost, which is more")
+}
+
+/// Goes on if it knows who is present.
+pub(super) fn presence(cluster: &impl Cluster) -> Result<(), Verdict> {
+    needs(cluster.capabilities().presence, "the engine does not keep presence")
+}
+
+fn needs(is_so: bool, else_because: &'static str) -> Result<(), Verdict> {
+    if is_so { Ok(()) } else { Err(Verdict::DoesNotApply(else_because)) }
 }
 
 /// Waits until a hub is connected.

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-use super::play::{case, end, fault, hear, hubs, is_up, present, say, until, with_presence};
+use super::play::{
+    case, end, fault, hear, history, hubs, is_up, presence, present, say, until, with_presence,
+};
 use super::{Cluster, Fault, Verdict};
 use crate::event::Event;
 use crate::join::Join;
@@ -12,6 +14,7 @@ use crate::join::Join;
 /// A user's clients are counted together, wherever they are.
 pub async fn a_user_on_two_nodes_is_one_with_two_devices(cluster: &impl Cluster) -> Verdict {
     case!({
+        presence(cluster)?;
         let [a, b, c] = hubs(cluster, &with_presence(), ["a", "b", "c"]).await?;
         let mut bob = c.join("bob", "lobby").await;
         bob.expect("+bob").await;
@@ -34,6 +37,7 @@ pub async fn a_user_on_two_nodes_is_one_with_two_devices(cluster: &impl Cluster)
 /// Who is cut off from one node and back on another within the grace is not missed by anybody.
 pub async fn who_returns_on_another_node_in_time_is_not_missed(cluster: &impl Cluster) -> Verdict {
     case!({
+        presence(cluster)?;
         let [a, b] = hubs(cluster, &with_presence(), ["a", "b"]).await?;
         let mut bob = b.join("bob", "lobby").await;
         bob.expect("+bob").await;
@@ -52,6 +56,7 @@ pub async fn who_returns_on_another_node_in_time_is_not_missed(cluster: &impl Cl
 /// Who leaves is gone everywhere at once; who is cut off and does not return, after the grace.
 pub async fn who_leaves_one_node_is_gone_from_all_at_once(cluster: &impl Cluster) -> Verdict {
     case!({
+        presence(cluster)?;
         let [a, b] = hubs(cluster, &with_presence(), ["a", "b"]).await?;
         let mut bob = b.join("bob", "lobby").await;
         bob.expect("+bob").await;
@@ -75,6 +80,7 @@ pub async fn who_leaves_one_node_is_gone_from_all_at_once(cluster: &impl Cluster
 /// A node that is killed takes its users out of all lists within 6 s, by default.
 pub async fn the_users_of_a_dead_node_are_gone_in_time(cluster: &impl Cluster) -> Verdict {
     case!({
+        presence(cluster)?;
         let [a, b, c] = hubs(cluster, &with_presence(), ["a", "b", "c"]).await?;
         let mut bob = b.join("bob", "lobby").await;
         bob.expect("+bob").await;
@@ -96,6 +102,7 @@ pub async fn the_users_of_a_dead_node_are_gone_in_time(cluster: &impl Cluster) -
 /// A hub that is closed takes its users out of all lists at once.
 pub async fn a_node_that_leaves_takes_its_users_along_at_once(cluster: &impl Cluster) -> Verdict {
     case!({
+        presence(cluster)?;
         let [a, b] = hubs(cluster, &with_presence(), ["a", "b"]).await?;
         let mut bob = b.join("bob", "lobby").await;
         bob.expect("+bob").await;
@@ -115,6 +122,8 @@ pub async fn a_node_that_stood_still_is_back_with_its_users_and_misses_nothing(
     cluster: &impl Cluster,
 ) -> Verdict {
     case!({
+        presence(cluster)?;
+        history(cluster)?;
         let [a, b] = hubs(cluster, &with_presence(), ["a", "b"]).await?;
         let mut bob = b.join("bob", "lobby").await;
         bob.expect("+bob").await;

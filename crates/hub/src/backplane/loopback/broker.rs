@@ -10,14 +10,14 @@ use tokio::time::Instant;
 use super::stream::Stream;
 use crate::backplane::engine::{Beat, Interest, Peer, Subscribed};
 use crate::backplane::parcel::{Delivery, Move, Parcel};
-use crate::backplane::{Node, NodeId};
+use crate::backplane::{Capabilities, Node, NodeId};
 use crate::conf::TopicConf;
 use crate::name::TopicName;
 use crate::receipt::{Epoch, Receipt};
 use crate::state::mix;
 
-#[derive(Default)]
 pub(super) struct Broker {
+    can: Capabilities,
     streams: HashMap<TopicName, Stream>,
     nodes: BTreeMap<NodeId, (Node, Instant)>,
     /// When to look at a topic, whatever happens. An entry may be void by then.
@@ -43,7 +43,7 @@ pub(super) enum Request {
 pub(super) enum Reply {
     Done,
     Subscribed(Vec<Subscribed>),
-    Published(Receipt),
+    Published(Option<Receipt>),
     Beat(Beat),
 }
 
@@ -57,13 +57,14 @@ pub(super) enum Down {
 
 impl Broker {
     /// One that knows nothing; epochs follow from the number.
-    pub(super) fn new(seed: u64) -> Self {
-        Self { epoch: seed, ..Self::default() }
+    pub(super) fn new(seed: u64, can: Capabilities) -> Self {
+        let (streams, nodes) = (HashMap::new(), BTreeMap::new());
+        Self { can, streams, nodes, due: BinaryHeap::new(), epoch: seed, out: Vec::new() }
     }
 
     /// Forgets everything but which epochs there have been.
     pub(super) fn forget(&mut self) {
-        *self = Self::new(self.epoch);
+        *self = Self::new(self.epoch, self.can);
     }
 
     /// After a time in which nobody could give a sign of life.
@@ -91,7 +92,12 @@ impl Broker {
                 }
             }
             Request::Publish(topic, conf, parcel) => {
-                let (receipt, delivery) = self.stream(&topic, *conf, now).publish(parcel, now);
+                let (receipt, delivery) = if self.can.sequences {
+                    let (receipt, delivery) = self.stream(&topic, *conf, now).publish(parcel, now);
+                    (Some(receipt), delivery)
+                } else {
+                    (None, Some(Delivery::Unnumbered { topic: topic.clone(), parcel }))
+                };
                 self.deliver(&topic, delivery);
                 self.settle(&topic, now);
                 return Reply::Published(receipt);
@@ -173,7 +179,11 @@ impl Broker {
         }
     }
 
-    fn stream(&mut self, topic: &TopicName, conf: TopicConf, now: Instant) -> &mut Stream {
+    fn stream(&mut self, topic: &TopicName, mut conf: TopicConf, now: Instant) -> &mut Stream {
+        conf.presence.enabled &= self.can.presence;
+        if !self.can.history {
+            conf.history.max_messages = 0;
+        }
         self.streams.entry(topic.clone()).or_insert_with(|| {
             self.epoch = mix(self.epoch);
             Stream::new(topic.clone(), conf, Epoch(self.epoch), now)
@@ -219,7 +229,7 @@ mod tests {
 
     #[test]
     fn a_topic_that_a_node_lets_go_has_none_of_its_clients() {
-        let (mut broker, now) = (Broker::new(1), Instant::now());
+        let (mut broker, now) = (Broker::new(1, Capabilities::all(1)), Instant::now());
         let [a, b] = [NodeId(1 << 40), NodeId(2 << 40)];
         let topic = TopicName::new("lobby").unwrap();
         let attendee = Attendee { user: UserId::new("ann").unwrap(), client: ClientId(1 << 40), info: None };

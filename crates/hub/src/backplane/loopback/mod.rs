@@ -55,6 +55,7 @@ use crate::state::mix;
 pub struct Bus {
     orders: mpsc::UnboundedSender<Order>,
     seed: u64,
+    can: Capabilities,
     nodes: Arc<AtomicU64>,
 }
 
@@ -66,11 +67,21 @@ impl Bus {
     /// Panics if called outside of a tokio runtime.
     #[must_use]
     pub fn new(seed: u64) -> Self {
+        Self::that_can(Capabilities::all(MAX_BYTES), seed)
+    }
+
+    /// One that can do less, as other engines: it neither numbers, nor keeps, nor knows of presence, where these say so.
+    ///
+    /// # Panics
+    ///
+    /// Panics if called outside of a tokio runtime.
+    #[must_use]
+    pub fn that_can(capabilities: Capabilities, seed: u64) -> Self {
         // Unbounded, because nodes do not wait to ask; each may have so many requests under way, and no more.
         let (orders, received) = mpsc::unbounded_channel();
         // Without an owner, as it is the network, which outlives what it joins; its end is that of its last user.
-        tokio::spawn(Post::new(seed).run(received));
-        Self { orders, seed, nodes: Arc::default() }
+        tokio::spawn(Post::new(seed, capabilities).run(received));
+        Self { orders, seed, can: capabilities, nodes: Arc::default() }
     }
 
     /// An engine for one more hub. The same name again is the node's next life.
@@ -81,7 +92,7 @@ impl Bus {
         let id = NodeId(mix(self.seed) ^ (number << 40));
         self.order(Order::Node(id, name.to_owned()));
         let node = Node { id, name: name.into() };
-        LoopbackNode { node, orders: self.orders.clone(), under_way: Arc::default() }
+        LoopbackNode { node, can: self.can, orders: self.orders.clone(), under_way: Arc::default() }
     }
 
     /// From now on this becomes of deliveries.
@@ -151,6 +162,7 @@ impl Bus {
 /// A node's engine.
 pub struct LoopbackNode {
     node: Node,
+    can: Capabilities,
     orders: mpsc::UnboundedSender<Order>,
     under_way: Arc<AtomicUsize>,
 }
@@ -185,7 +197,7 @@ impl Engine for LoopbackNode {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities::all(MAX_BYTES)
+        self.can
     }
 
     fn connect(&self, sink: Sink) -> Answer<()> {
@@ -204,8 +216,8 @@ impl Engine for LoopbackNode {
         self.tell_bus(Request::Unsubscribe(topics))
     }
 
-    fn publish(&self, topic: &TopicName, conf: &TopicConf, parcel: Parcel) -> Answer<Receipt> {
-        if parcel.payload.len() > MAX_BYTES {
+    fn publish(&self, topic: &TopicName, conf: &TopicConf, parcel: Parcel) -> Answer<Option<Receipt>> {
+        if parcel.payload.len() > self.can.max_bytes {
             return Box::pin(async { Err(EngineError::TooLarge) });
         }
         self.ask(Request::Publish(topic.clone(), Box::new(conf.clone()), parcel), None, |reply| match reply {

@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::broker::{Broker, Down, Reply, Request};
 use super::faults::{Chance, Cut, Faults};
-use crate::backplane::{EngineError, NodeId, Sink};
+use crate::backplane::{Capabilities, EngineError, NodeId, Sink};
 
 pub(super) type Answering = oneshot::Sender<Result<Reply, EngineError>>;
 
@@ -80,10 +80,10 @@ enum Mail {
 }
 
 impl Post {
-    pub(super) fn new(seed: u64) -> Self {
+    pub(super) fn new(seed: u64, can: Capabilities) -> Self {
         Self {
             // By no seed: a client may come with a position of a former life of this process.
-            broker: Broker::new(RandomState::new().hash_one(seed)),
+            broker: Broker::new(RandomState::new().hash_one(seed), can),
             chance: Chance::new(seed),
             lines: BTreeMap::new(),
             letters: BinaryHeap::new(),
