@@ -1,16 +1,18 @@
 //! Who is in a topic: a state machine without a clock.
 
+mod pace;
+
 use std::cmp::Reverse;
 use std::collections::hash_map::Entry;
 use std::collections::{BinaryHeap, HashMap, HashSet};
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::time::Instant;
 
 use crate::conf::{MAX_DURATION, PresenceConf};
 use crate::identity::ClientId;
 use crate::name::UserId;
+use pace::Pace;
 
 /// A user in a topic.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -60,6 +62,7 @@ pub(crate) struct Presence {
     /// Those of whom something may be untold.
     untold: HashSet<UserId>,
     tell_at: Option<Instant>,
+    pace: Pace,
     /// Whether a change is on its way to the members; the next one waits for it.
     is_telling: bool,
     /// When ghosts go. An entry may be void by then.
@@ -88,6 +91,7 @@ impl Presence {
             snapshot: None,
             untold: HashSet::new(),
             tell_at: None,
+            pace: Pace::new(),
             is_telling: false,
             ghosts: BinaryHeap::new(),
         }
@@ -100,7 +104,6 @@ impl Presence {
         client: ClientId,
         info: Option<Arc<str>>,
         now: Instant,
-        members: usize,
     ) -> bool {
         let devices = &mut self.users.entry(user.clone()).or_default().devices;
         devices.retain(|device| device.client != client); // said twice, or its own ghost
@@ -109,24 +112,17 @@ impl Presence {
             devices.remove(ghost);
         }
         devices.push(Device { client, info, until: None });
-        self.touch(user, now, members);
+        self.touch(user, now);
         ghost.is_some()
     }
 
     /// A client has gone: for good, or perhaps not.
-    pub(crate) fn leave(
-        &mut self,
-        user: &UserId,
-        client: ClientId,
-        clean: bool,
-        now: Instant,
-        members: usize,
-    ) {
+    pub(crate) fn leave(&mut self, user: &UserId, client: ClientId, clean: bool, now: Instant) {
         let Some(found) = self.users.get_mut(user) else { return };
         let Some(index) = found.devices.iter().position(|device| device.client == client) else { return };
         if clean || self.conf.grace.is_zero() {
             found.devices.remove(index);
-            self.touch(user, now, members);
+            self.touch(user, now);
         } else {
             let until = now + self.conf.grace.min(MAX_DURATION);
             found.devices[index].until = Some(until);
@@ -135,14 +131,14 @@ impl Presence {
     }
 
     /// Lets ghosts go whose time is over.
-    pub(crate) fn expire(&mut self, now: Instant, members: usize) {
+    pub(crate) fn expire(&mut self, now: Instant) {
         while let Some(Reverse((until, _))) = self.ghosts.peek()
             && *until <= now
         {
             let Some(Reverse((_, user))) = self.ghosts.pop() else { return };
             if let Some(found) = self.users.get_mut(&user) {
                 found.devices.retain(|device| device.until.is_none_or(|until| until > now));
-                self.touch(&user, now, members);
+                self.touch(&user, now);
             }
         }
     }
@@ -172,6 +168,7 @@ impl Presence {
         if change.joined.is_empty() && change.left.is_empty() {
             return None;
         }
+        self.pace.take(&self.conf, now);
         self.version = change.version;
         self.snapshot = None;
         self.is_telling = true;
@@ -210,15 +207,14 @@ impl Presence {
         Snapshot { version: self.version, users: users.clone() }
     }
 
-    fn touch(&mut self, user: &UserId, now: Instant, members: usize) {
+    fn touch(&mut self, user: &UserId, now: Instant) {
         let Entry::Occupied(found) = self.users.entry(user.clone()) else { return };
         if found.get().devices.is_empty() && found.get().told.is_none() {
             found.remove(); // came and went before anybody was told
             return;
         }
         self.untold.insert(user.clone());
-        let wait = if members > self.conf.batch_above { self.conf.batch } else { Duration::ZERO };
-        self.tell_at.get_or_insert(now + wait.min(MAX_DURATION));
+        self.tell_at.get_or_insert_with(|| now + self.pace.wait(&self.conf, now));
     }
 }
 

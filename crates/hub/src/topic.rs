@@ -118,7 +118,7 @@ impl<M: Message> Topic<M> {
         let info = join.info.or_else(|| inbox.identity.public_info().cloned());
         self.attend(inbox.identity.user_id(), inbox.id, info.as_ref());
         if let (Some(presence), Some(user)) = (&mut self.presence, inbox.identity.user_id()) {
-            let returned = presence.enter(user, inbox.id, info, now, self.members.len());
+            let returned = presence.enter(user, inbox.id, info, now);
             self.counters.of_loop.presence_damped.add_alone(returned.into());
         }
         // What is kept here is told first, so that the newcomer is in it.
@@ -266,12 +266,11 @@ impl<M: Message> Topic<M> {
     pub(crate) fn tick(&mut self, now: Instant) {
         self.bounds = self.log.expire(now);
         self.tick_replica(now);
-        let members = self.members.len();
         if let Some(presence) = &mut self.presence {
-            presence.expire(now, members);
+            presence.expire(now);
         }
         if self.conf.max_age().is_some() && self.ahead == 0 {
-            for position in (0..members).rev() {
+            for position in (0..self.members.len()).rev() {
                 if !self.members[position].is_live() {
                     self.judge(position, now);
                 }
@@ -424,7 +423,7 @@ impl<M: Message> Topic<M> {
         self.ahead = self.ahead.min(self.members.len());
         self.part(removed.inbox.identity.user_id(), removed.inbox.id, clean, now);
         if let (Some(presence), Some(user)) = (&mut self.presence, removed.inbox.identity.user_id()) {
-            presence.leave(user, removed.inbox.id, clean, now, self.members.len());
+            presence.leave(user, removed.inbox.id, clean, now);
         }
     }
 }

@@ -75,11 +75,13 @@ pub struct PresenceConf {
     /// client that left, or was kicked, is gone at once.
     #[serde(with = "duration")]
     pub grace: Duration,
-    /// How long changes are gathered where there are more members than `BatchAbove`; 200 ms by default.
+    /// How many changes in a row are told at once; 8 by default. Of those that come faster than one per `Batch`, what is
+    /// above this is gathered.
+    pub at_once: NonZeroUsize,
+    /// How long changes are gathered then, so that a crowd that comes costs each member one notice in this time; 1 s by
+    /// default.
     #[serde(with = "duration")]
     pub batch: Duration,
-    /// With up to so many members changes are told at once; 64 by default.
-    pub batch_above: usize,
 }
 
 impl TopicConf {
@@ -128,8 +130,8 @@ impl Default for PresenceConf {
         Self {
             enabled: false,
             grace: Duration::from_secs(5),
-            batch: Duration::from_millis(200),
-            batch_above: 64,
+            at_once: nonzero(8),
+            batch: Duration::from_secs(1),
         }
     }
 }

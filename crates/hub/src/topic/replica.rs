@@ -169,11 +169,10 @@ impl<M: Message> Topic<M> {
             self.epoch = epoch;
         }
         self.keys.clear();
-        let members = self.members.len();
         if let (true, Some(replica)) = (self.conf.presence.enabled, &self.replica) {
             let mut presence = Presence::new(self.conf.presence.clone());
             for (client, (user, info)) in &replica.attendees {
-                presence.enter(user, *client, info.clone(), now, members);
+                presence.enter(user, *client, info.clone(), now);
             }
             self.presence = Some(presence);
         }

@@ -126,7 +126,7 @@ impl Stream {
                 if self.attendees.remove(&client).is_some()
                     && let Some(presence) = &mut self.presence
                 {
-                    presence.leave(&user, client, clean, now, self.attendees.len());
+                    presence.leave(&user, client, clean, now);
                 }
             }
         }
@@ -142,7 +142,7 @@ impl Stream {
     pub(super) fn settle(&mut self, now: Instant) -> Option<Delivery> {
         self.expire(now);
         let presence = self.presence.as_mut()?;
-        presence.expire(now, self.attendees.len());
+        presence.expire(now);
         let change = presence.take_change(now)?;
         presence.told();
         if !self.notices {
@@ -175,7 +175,7 @@ impl Stream {
         let Some(presence) = &mut self.presence else { return };
         let known = self.attendees.insert(client, (user.clone(), info.clone()));
         if known.is_none_or(|known| known != (user.clone(), info.clone())) {
-            presence.enter(&user, client, info, now, self.attendees.len());
+            presence.enter(&user, client, info, now);
         }
     }
 

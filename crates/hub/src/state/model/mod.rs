@@ -44,8 +44,10 @@ enum Deed {
     Pass {
         slice: usize,
     },
+    /// Takes so many events, or all there are.
     Read {
         slot: Slot,
+        limit: Option<usize>,
     },
     MakeRoom {
         slot: Slot,
@@ -119,13 +121,15 @@ fn deeds() -> impl Strategy<Value = Vec<Deed>> {
         1 => (0..5usize).prop_map(Whence::Last),
         2 => Just(Whence::Back),
     ];
-    let few = || prop::option::weighted(0.3, 0..3u8);
-    let publish = (prop::option::weighted(0.7, slot()), topic(), audience, few(), few(), 1..12usize)
+    let key = prop::option::weighted(0.3, 0..3u8);
+    let replaces = prop::option::weighted(0.6, 0..2u8);
+    let publish = (prop::option::weighted(0.7, slot()), topic(), audience, key, replaces, 1..12usize)
         .prop_map(|(by, topic, audience, key, replaces, weight)| {
             Deed::Publish(Publish { by, topic, audience, key, replaces, weight })
         });
     let wait = prop_oneof![
-        4 => 1..60u64,
+        2 => 1..10u64,
+        3 => 10..60u64,
         2 => 60..2_000u64,
         1 => 2_000..20_000u64,
     ];
@@ -138,7 +142,8 @@ fn deeds() -> impl Strategy<Value = Vec<Deed>> {
         8 => publish,
         1 => any::<bool>().prop_map(|is_busy| Deed::Announcer { is_busy }),
         3 => (1..4usize).prop_map(|slice| Deed::Pass { slice }),
-        5 => slot().prop_map(|slot| Deed::Read { slot }),
+        3 => slot().prop_map(|slot| Deed::Read { slot, limit: None }),
+        3 => (slot(), 1..4usize).prop_map(|(slot, limit)| Deed::Read { slot, limit: Some(limit) }),
         2 => (slot(), 0..5usize).prop_map(|(slot, room)| Deed::MakeRoom { slot, room }),
         1 => to.clone().prop_map(|to| Deed::Send { to }),
         1 => to.clone().prop_map(|to| Deed::Kick { to }),
@@ -154,17 +159,24 @@ fn confs() -> impl Strategy<Value = HubConf> {
     let policy = prop::sample::select(vec![Policy::Evict, Policy::DropOldest, Policy::Conflate]);
     let max_age = prop::option::of(20..200u64);
     let history = (0..6usize, 5..40usize, 50..5_000u64);
-    let presence =
-        (any::<bool>(), prop::sample::select(vec![0u64, 3_000]), prop::sample::select(vec![0usize, 64]));
+    let presence = (
+        any::<bool>(),
+        prop::sample::select(vec![0u64, 3_000]),
+        1..4usize,
+        prop::sample::select(vec![0u64, 100, 1_000]),
+    );
+    let stall = prop::sample::select(vec![0u64, 3, 1_000]);
     let limits = (1..6usize, 5..40usize, 0..3usize);
     let users = (0..3usize, any::<bool>());
-    (policy, max_age, history, presence, limits, users).prop_map(
-        |(policy, max_age, history, presence, limits, users)| {
+    (policy, max_age, history, presence, stall, limits, users).prop_map(
+        |(policy, max_age, history, presence, stall, limits, users)| {
             let topic = TopicConf {
                 max_messages: number(limits.0),
                 max_bytes: number(limits.1),
                 max_age: Duration::from_millis(max_age.unwrap_or(0)),
                 policy,
+                // Not with presence, whose notices would have several topics stall at a time.
+                stall: Duration::from_millis(if presence.0 { 0 } else { stall }),
                 history: HistoryConf {
                     max_messages: history.0,
                     max_bytes: history.1,
@@ -175,8 +187,8 @@ fn confs() -> impl Strategy<Value = HubConf> {
                 presence: PresenceConf {
                     enabled: presence.0,
                     grace: Duration::from_millis(presence.1),
-                    batch_above: presence.2,
-                    ..PresenceConf::default()
+                    at_once: number(presence.2),
+                    batch: Duration::from_millis(presence.3),
                 },
                 ..TopicConf::default()
             };

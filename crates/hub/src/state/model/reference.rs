@@ -2,16 +2,18 @@
 
 #![expect(clippy::cast_possible_truncation, reason = "a test has few messages")]
 
-use std::collections::BTreeMap;
-use std::time::Duration;
+mod room;
+
+use std::collections::{BTreeMap, VecDeque};
 
 use tokio::time::Instant;
 
-use crate::conf::{HistoryConf, Policy, TopicConf};
+use self::room::Seat;
+pub(super) use self::room::{Line, Room};
+use crate::conf::{Policy, TopicConf};
 use crate::error::Cause;
 use crate::join::From;
 use crate::post::Audience;
-use crate::receipt::Epoch;
 
 /// A client, by the slot in which the test has it.
 pub(super) type Slot = usize;
@@ -20,38 +22,6 @@ pub(super) struct Reference {
     pub(super) conf: TopicConf,
     pub(super) rooms: BTreeMap<String, Room>,
     pub(super) people: BTreeMap<Slot, Person>,
-}
-
-/// A topic: everything that was ever said in it.
-#[derive(Default)]
-pub(super) struct Room {
-    pub(super) epoch: Option<Epoch>,
-    lines: Vec<Line>,
-    /// So many of them the members may have.
-    appended: u64,
-    lag_tail: u64,
-    history_tail: u64,
-    pub(super) seats: BTreeMap<Slot, Seat>,
-    keys: Vec<(Option<String>, String, u64, Instant)>,
-    /// Devices of users, in their order; with an end if they are ghosts.
-    devices: BTreeMap<String, Vec<(Slot, Option<Instant>)>>,
-}
-
-#[derive(Clone)]
-pub(super) struct Line {
-    pub(super) number: u32,
-    pub(super) weight: usize,
-    pub(super) at: Instant,
-    pub(super) audience: Audience,
-    pub(super) replaces: Option<String>,
-    pub(super) is_notice: bool,
-}
-
-pub(super) struct Seat {
-    /// How many lines it has seen, or passed.
-    seen: u64,
-    joined_at: u64,
-    is_live: bool,
 }
 
 #[derive(Default)]
@@ -63,17 +33,31 @@ pub(super) struct Person {
     pub(super) room: Option<usize>,
     /// What the outlet has taken.
     pub(super) taken: Vec<u32>,
-    pub(super) lane: Vec<Heard>,
+    pub(super) lane: VecDeque<Heard>,
+    /// The topics that it reads from, in the order in which it joined them.
+    pub(super) seats: Vec<String>,
+    /// Which of them is first.
+    pub(super) turn: usize,
     pub(super) ended: Option<Cause>,
 }
 
 /// What a client hears.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) enum Heard {
-    Said { topic: String, offset: u64, number: u32 },
+    Said {
+        topic: String,
+        offset: u64,
+        number: u32,
+    },
     Direct(u32),
-    Gap { topic: String, from: u64, to: u64 },
+    Gap {
+        topic: String,
+        from: u64,
+        to: u64,
+    },
     Left(String),
+    /// By itself, which it need not be told.
+    Gone(String),
     End(Cause),
 }
 
@@ -95,7 +79,9 @@ impl Reference {
         let room = self.room(topic);
         let (next, found) = room.start(from, &history);
         let joined_at = room.lines.len() as u64 + 1;
-        room.seats.insert(slot, Seat { seen: next - 1, joined_at, is_live: false });
+        room.seats.insert(slot, Seat { seen: next - 1, joined_at, is_live: false, is_conflating: false });
+        self.people.get_mut(&slot).expect("somebody").seats.push(topic.to_owned());
+        let room = self.room(topic);
         if let Some(user) = user {
             let devices = room.devices.entry(user).or_default();
             if let Some(ghost) = devices.iter().position(|(_, until)| until.is_some_and(|until| until > now))
@@ -157,9 +143,10 @@ impl Reference {
     pub(super) fn pass(&mut self, topic: &str, now: Instant) {
         let Self { conf, rooms, people } = self;
         let Some(room) = rooms.get_mut(topic) else { return };
-        if room.appended == room.lines.len() as u64 {
+        if !room.has_pending() || room.stalls(conf, now) {
             return;
         }
+        room.stalled_until = None;
         while room.appended < room.lines.len() as u64 {
             room.appended += 1;
             room.shrink(conf);
@@ -200,38 +187,34 @@ impl Reference {
         person.ended.get_or_insert(cause);
     }
 
-    /// What a client reads that reads all there is.
-    pub(super) fn read(&mut self, slot: Slot) -> Vec<Heard> {
+    /// What a client gets that takes so many events: what was said to it first, then what is new in its topics, in turn.
+    pub(super) fn take(&mut self, slot: Slot, limit: usize) -> Vec<Heard> {
         let Self { conf, rooms, people } = self;
         let person = people.get_mut(&slot).expect("somebody");
         if let Some(cause) = person.ended {
             return vec![Heard::End(cause)];
         }
-        let mut heard = std::mem::take(&mut person.lane);
-        for (topic, room) in rooms {
-            let (is_too_far, tail) = {
-                let Some(seat) = room.seats.get(&slot).filter(|seat| !seat.is_live) else { continue };
-                (room.is_too_far(seat), room.lag_tail.min(room.history_tail))
-            };
-            let (lines, appended, lag_tail) = (&room.lines, room.appended, room.lag_tail);
-            let seat = room.seats.get_mut(&slot).expect("it has just been there");
-            let resume = if is_too_far { lag_tail } else { tail };
-            if resume > seat.seen + 1 {
-                heard.push(Heard::Gap { topic: topic.clone(), from: seat.seen + 1, to: resume - 1 });
-                seat.seen = resume - 1;
-            }
-            let is_conflating = is_too_far && conf.policy == Policy::Conflate;
-            while seat.seen < appended {
-                let (offset, line) = (seat.seen + 1, &lines[seat.seen as usize]);
-                let later = &lines[offset as usize..appended as usize];
-                let is_replaced =
-                    line.replaces.is_some() && later.iter().any(|later| later.replaces == line.replaces);
-                if line.is_for(person) && !(is_conflating && is_replaced) {
-                    heard.push(Heard::Said { topic: topic.clone(), offset, number: line.number });
+        let mut heard = Vec::new();
+        for _ in 0..2 {
+            while heard.len() < limit
+                && let Some(first) = person.lane.pop_front()
+            {
+                if let Heard::Left(topic) | Heard::Gone(topic) = &first {
+                    let index = person.seats.iter().position(|seat| seat == topic).expect("it was there");
+                    person.seats.remove(index);
                 }
-                seat.seen = offset;
+                heard.extend(Some(first).filter(|first| !matches!(first, Heard::Gone(_))));
             }
-            seat.is_live = person.room.is_some();
+            let seats = person.seats.len();
+            for index in 0..seats {
+                let topic = &person.seats[(person.turn + index) % seats];
+                let room = rooms.get_mut(topic).expect("it is in there");
+                heard.extend(room.take(slot, person, topic, limit - heard.len(), conf.policy));
+            }
+            person.turn = if person.turn + 1 < seats { person.turn + 1 } else { 0 };
+            if !heard.is_empty() {
+                break; // else it looks once more, before it waits
+            }
         }
         heard
     }
@@ -271,87 +254,5 @@ impl Reference {
         let lines = (1..).zip(&room.lines).skip(next as usize - 1);
         let said = lines.filter(|(_, line)| line.is_history());
         Some(said.take(limit).map(|(offset, line)| (offset, line.number)).collect())
-    }
-}
-
-impl Room {
-    /// Whether nothing of it need be kept.
-    pub(super) fn may_end(&self) -> bool {
-        self.seats.is_empty()
-            && self.appended == self.lines.len() as u64
-            && self.devices.values().all(Vec::is_empty)
-            && self.history_tail > self.appended
-    }
-
-    fn start(&self, from: From, history: &HistoryConf) -> (u64, bool) {
-        let next = self.lines.len() as u64 + 1;
-        match from {
-            From::Now => (next, false),
-            From::Last(count) => {
-                let kept = (1..).zip(&self.lines).skip(self.history_tail as usize - 1);
-                let said: Vec<u64> =
-                    kept.filter(|(_, line)| line.is_history()).map(|(offset, _)| offset).collect();
-                let count = count.min(history.max_messages);
-                (said[said.len().saturating_sub(count)..].first().copied().unwrap_or(next), false)
-            }
-            From::After(position) => {
-                let tail = self.lag_tail.min(self.history_tail);
-                let is_there =
-                    Some(position.epoch) == self.epoch && (tail..=next).contains(&(position.offset + 1));
-                (if is_there { position.offset + 1 } else { next }, is_there)
-            }
-        }
-    }
-
-    fn is_too_far(&self, seat: &Seat) -> bool {
-        (seat.seen + 1).max(seat.joined_at) < self.lag_tail
-    }
-
-    /// Moves the tails on until what is behind them is within the limits of count and bytes.
-    fn shrink(&mut self, conf: &TopicConf) {
-        let weight = |tail: u64| -> usize {
-            self.lines[tail as usize - 1..self.appended as usize].iter().map(|line| line.weight).sum()
-        };
-        let is_over = |tail: u64, messages: usize, bytes: usize| {
-            let count = (self.appended + 1 - tail) as usize;
-            count > messages || (count > 1 && weight(tail) > bytes)
-        };
-        let (mut lag_tail, mut history_tail) = (self.lag_tail, self.history_tail);
-        while is_over(lag_tail, conf.max_messages.get(), conf.max_bytes.get()) {
-            lag_tail += 1;
-        }
-        while is_over(history_tail, conf.history.max_messages, conf.history.max_bytes) {
-            history_tail += 1;
-        }
-        (self.lag_tail, self.history_tail) = (lag_tail, history_tail);
-    }
-
-    fn expire(&mut self, conf: &TopicConf, now: Instant) {
-        let is_old = |tail: u64, max_age: Duration| {
-            tail <= self.appended
-                && now.saturating_duration_since(self.lines[tail as usize - 1].at) >= max_age
-        };
-        let (mut lag_tail, mut history_tail) = (self.lag_tail, self.history_tail);
-        while conf.max_age().is_some_and(|max_age| is_old(lag_tail, max_age)) {
-            lag_tail += 1;
-        }
-        while is_old(history_tail, conf.history.max_age) {
-            history_tail += 1;
-        }
-        (self.lag_tail, self.history_tail) = (lag_tail, history_tail);
-    }
-}
-
-impl Line {
-    fn is_history(&self) -> bool {
-        !self.is_notice && self.audience.is_all()
-    }
-
-    fn is_for(&self, person: &Person) -> bool {
-        match &self.audience {
-            Audience::All => true,
-            Audience::Tagged(_) => person.matches.contains(&self.audience),
-            Audience::ExceptClient(_) | Audience::ExceptUser(_) => !person.matches.contains(&self.audience),
-        }
     }
 }

@@ -52,16 +52,6 @@ pub(super) fn heard(event: Event<Said>) -> Heard {
     }
 }
 
-/// What is of a topic, or of none.
-pub(super) fn of(heard: &[Heard], topic: Option<&str>) -> Vec<Heard> {
-    let is_of = |heard: &&Heard| match heard {
-        Heard::Said { topic: of, .. } | Heard::Gap { topic: of, .. } => topic == Some(of),
-        Heard::Left(of) => topic.is_none() && !of.is_empty(),
-        Heard::Direct(_) | Heard::End(_) => topic.is_none(),
-    };
-    heard.iter().filter(is_of).cloned().collect()
-}
-
 pub(super) fn view(snapshot: &Snapshot) -> (u64, BTreeMap<String, usize>) {
     let users = snapshot.users.iter().map(|present| (present.user.to_string(), present.devices));
     (snapshot.version, users.collect())

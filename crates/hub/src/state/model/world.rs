@@ -2,16 +2,17 @@
 
 mod clients;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use tokio::sync::oneshot::error::TryRecvError;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
-use super::reference::{Heard, Line, Person, Reference, Slot};
-use super::said::{Room, Said, heard, of, staff, view};
+use super::reference::{self, Heard, Line, Person, Reference, Slot};
+use super::said::{Room, Said, heard, staff, view};
 use super::{Deed, For, Publish, SLOTS, To, Whence};
 use crate::announcer::Announcement;
 use crate::command::Command;
@@ -26,7 +27,7 @@ use crate::member::{Leave, Parting};
 use crate::name::{TopicName, UserId};
 use crate::post::{Audience, Post};
 use crate::presence::PresenceChange;
-use crate::receipt::Position;
+use crate::receipt::{Position, Receipt};
 use crate::seats::Seats;
 use crate::state::State;
 use crate::stats::Counters;
@@ -50,6 +51,8 @@ pub(super) struct World {
     leaves: mpsc::UnboundedReceiver<Leave<Said>>,
     leaver: mpsc::UnboundedSender<Leave<Said>>,
     announcements: mpsc::UnboundedReceiver<Announcement>,
+    /// Changes of presence whose messages are not made yet.
+    untold: VecDeque<Announcement>,
     counters: Arc<Counters>,
     clients: BTreeMap<Slot, Client>,
     /// Who is connected, as the hub knows it, the oldest first.
@@ -63,8 +66,8 @@ pub(super) struct World {
     last_leave: Option<Leave<Said>>,
     /// Whether changes of presence wait for their messages to be made.
     is_announcer_busy: bool,
-    /// Topics with something to pass on, in the order of the loop's queue.
-    queued: Vec<String>,
+    /// Publications without a receipt: the topic, and the offset that it will tell.
+    unanswered: Vec<(String, u64, oneshot::Receiver<Result<Receipt, Error>>)>,
     reference: Reference,
 }
 
@@ -85,6 +88,7 @@ impl World {
             leaves,
             leaver,
             announcements,
+            untold: VecDeque::new(),
             counters,
             clients: BTreeMap::new(),
             connected: Vec::new(),
@@ -94,7 +98,7 @@ impl World {
             views: BTreeMap::new(),
             last_leave: None,
             is_announcer_busy: false,
-            queued: Vec::new(),
+            unanswered: Vec::new(),
             reference,
         }
     }
@@ -113,7 +117,7 @@ impl World {
             Deed::Publish(publish) => self.publish(&publish),
             Deed::Announcer { is_busy } => self.is_announcer_busy = is_busy,
             Deed::Pass { slice } => self.pass(slice),
-            Deed::Read { slot } => self.read(slot),
+            Deed::Read { slot, limit } => self.read(slot, limit),
             Deed::MakeRoom { slot, room } => {
                 if let Some(outlet) = self.clients.get(&slot).and_then(|client| client.outlet.as_ref()) {
                     *outlet.room.lock().unwrap() += room;
@@ -138,7 +142,7 @@ impl World {
             self.does(Deed::Pass { slice: 1000 });
             for slot in 0..SLOTS {
                 self.does(Deed::MakeRoom { slot, room: 1000 });
-                self.does(Deed::Read { slot });
+                self.does(Deed::Read { slot, limit: None });
             }
             self.does(Deed::Wait(Duration::from_secs(3600)));
         }
@@ -165,10 +169,13 @@ impl World {
 
     fn publish(&mut self, publish: &Publish) {
         // One topic at a time has something pending: in which order several are passed on is nobody's business.
-        if self.queued.iter().any(|queued| queued != publish.topic) {
+        let is_other =
+            |(topic, room): (&String, &reference::Room)| topic != publish.topic && room.has_pending();
+        while self.reference.rooms.iter().any(is_other) {
             self.pass(1000);
             self.settle();
             self.compare(); // a topic may have ended by that, and begins anew
+            self.wait(Duration::from_millis(1)); // if it stalls
         }
         let audience = match publish.audience {
             For::All => Audience::All,
@@ -205,13 +212,23 @@ impl World {
         let owner = owner.map(|user| user.to_string());
         let key = publish.key.map(|key| (owner, key.to_string()));
         let (offset, is_retry) = self.reference.publish(publish.topic, line, key);
-        let receipt = answer.try_recv().unwrap().unwrap();
-        assert_eq!((receipt.position.offset, receipt.duplicate), (offset, is_retry), "the receipt");
-        self.reference.room(publish.topic).epoch.get_or_insert(receipt.position.epoch);
-        self.queue(publish.topic);
+        match answer.try_recv() {
+            Ok(receipt) => self.answered(publish.topic, receipt, offset, is_retry),
+            Err(error) => {
+                let may_stall = !self.conf.topic.stall.is_zero() && !is_retry;
+                assert!(error == TryRecvError::Empty && may_stall, "a receipt is there at once");
+                self.unanswered.push((publish.topic.to_owned(), offset, answer));
+            }
+        }
         if is_full {
             self.pass(1000);
         }
+    }
+
+    fn answered(&mut self, topic: &str, receipt: Result<Receipt, Error>, offset: u64, is_retry: bool) {
+        let receipt = receipt.expect("it is published");
+        assert_eq!((receipt.position.offset, receipt.duplicate), (offset, is_retry), "the receipt");
+        self.reference.room(topic).epoch.get_or_insert(receipt.position.epoch);
     }
 
     /// Something new to be said in a topic.
@@ -221,18 +238,25 @@ impl World {
         Said { number, weight }
     }
 
-    fn queue(&mut self, topic: &str) {
-        if !self.queued.iter().any(|queued| queued == topic) {
-            self.queued.push(topic.to_owned());
-        }
-    }
-
     fn pass(&mut self, slice: usize) {
+        let queued: Vec<_> = self.state.passes.iter().map(ToString::to_string).collect();
+        for (topic, room) in &self.reference.rooms {
+            assert!(!room.is_due(self.now) || queued.contains(topic), "{topic} is forgotten");
+        }
         while self.state.has_passes() {
             self.state.advance(slice, self.now);
         }
-        for topic in std::mem::take(&mut self.queued) {
+        for topic in queued {
             self.reference.pass(&topic, self.now);
+        }
+        for (topic, offset, mut answer) in std::mem::take(&mut self.unanswered) {
+            match answer.try_recv() {
+                Ok(receipt) => self.answered(&topic, receipt, offset, false),
+                Err(_) => self.unanswered.push((topic, offset, answer)),
+            }
+        }
+        for (topic, ..) in &self.unanswered {
+            assert!(self.reference.rooms[topic].has_pending(), "a receipt of {topic} is forgotten");
         }
     }
 
@@ -260,7 +284,6 @@ impl World {
                     continue;
                 }
                 self.reference.publish(topic.as_str(), line, None);
-                self.queue(topic.as_str());
                 self.pass(1000);
             } else {
                 return;
@@ -269,38 +292,49 @@ impl World {
     }
 
     fn announcement(&mut self) -> Option<Announcement> {
-        if self.is_announcer_busy { None } else { self.announcements.try_recv().ok() }
+        while let Ok(announcement) = self.announcements.try_recv() {
+            self.reference.room(announcement.topic.as_str()).tells(&self.conf.topic.presence, self.now);
+            self.untold.push_back(announcement);
+        }
+        if self.is_announcer_busy { None } else { self.untold.pop_front() }
     }
 
-    fn read(&mut self, slot: Slot) {
-        let Some(client) = self.clients.get_mut(&slot) else { return };
+    fn read(&mut self, slot: Slot, limit: Option<usize>) {
         let cx = &Context::from_waker(Waker::noop());
-        let mut events = Vec::new();
-        let end = loop {
-            match client.seats.poll_take(&client.inbox, cx, 3, &mut |event| events.push(event)) {
-                Poll::Pending => break None,
-                Poll::Ready(Ok(count)) => assert!((1..=3).contains(&count), "{count} events of 3"),
-                Poll::Ready(Err(evicted)) => break Some(evicted.cause()),
+        while let Some(client) = self.clients.get_mut(&slot) {
+            let mut events = Vec::new();
+            let take = &mut |event| events.push(event);
+            let taken = client.seats.poll_take(&client.inbox, cx, limit.unwrap_or(3), take);
+            let mut heard: Vec<_> = events.into_iter().map(heard).collect();
+            match taken {
+                Poll::Ready(Ok(count)) => assert_eq!(count, heard.len(), "so many events are told of"),
+                Poll::Ready(Err(evicted)) => heard.push(Heard::End(evicted.cause())),
+                Poll::Pending => {}
             }
-        };
-        let heard = events.into_iter().map(heard).chain(end.map(Heard::End)).collect::<Vec<_>>();
-        let expected = self.reference.read(slot);
-        for topic in [None, Some("attic"), Some("lobby")] {
-            assert_eq!(of(&heard, topic), of(&expected, topic), "what {slot} hears of {topic:?}");
+            let expected = self.reference.take(slot, limit.unwrap_or(3));
+            assert_eq!(heard, expected, "what {slot} hears");
+            let is_over = limit.is_some() || heard.is_empty();
+            for heard in heard {
+                self.notes(slot, heard);
+            }
+            if is_over {
+                return;
+            }
         }
-        for heard in heard {
-            match heard {
-                Heard::Said { topic, offset, number } => {
-                    self.hears(slot, number);
-                    self.is_at(slot, &topic, offset);
-                }
-                Heard::Gap { topic, to, .. } => {
-                    self.views.insert((slot, topic.clone()), None);
-                    self.is_at(slot, &topic, to);
-                }
-                Heard::Direct(_) | Heard::Left(_) => {}
-                Heard::End(_) => self.drop(slot, false),
+    }
+
+    fn notes(&mut self, slot: Slot, heard: Heard) {
+        match heard {
+            Heard::Said { topic, offset, number } => {
+                self.hears(slot, number);
+                self.is_at(slot, &topic, offset);
             }
+            Heard::Gap { topic, to, .. } => {
+                self.views.insert((slot, topic.clone()), None);
+                self.is_at(slot, &topic, to);
+            }
+            Heard::Direct(_) | Heard::Left(_) | Heard::Gone(_) => {}
+            Heard::End(_) => self.drop(slot, false),
         }
     }
 
@@ -363,7 +397,6 @@ impl World {
                 self.hears(slot, *number);
             }
         }
-        let is_told_at_once = self.conf.topic.presence.batch_above > 0 && !self.is_announcer_busy;
         for topic in self.reference.rooms.keys().cloned().collect::<Vec<_>>() {
             let name = TopicName::new(&topic).unwrap();
             let epoch = self.state.topics.get(&name).map(|topic| topic.position().epoch);
@@ -375,7 +408,9 @@ impl World {
             }
             let (reply, mut answer) = oneshot::channel();
             self.state.handle(Command::Presence(name, reply), self.now);
-            if let Some(snapshot) = answer.try_recv().unwrap().unwrap().filter(|_| is_told_at_once) {
+            let room = self.reference.room(&topic);
+            let is_told = !self.is_announcer_busy && room.may_tell(&self.conf.topic.presence, self.now);
+            if let Some(snapshot) = answer.try_recv().unwrap().unwrap().filter(|_| is_told) {
                 assert_eq!(view(&snapshot).1, self.reference.present(&topic), "who is in {topic}");
             }
         }

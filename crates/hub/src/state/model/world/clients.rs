@@ -98,7 +98,7 @@ impl World {
         client.inbox.push(Item::Left(member, None));
         self.reference.leave(slot, topic, true, self.now);
         if let Some(person) = self.reference.people.get_mut(&slot).filter(|person| person.ended.is_none()) {
-            person.lane.push(Heard::Left(String::new()));
+            person.lane.push_back(Heard::Gone(topic.to_owned()));
         }
     }
 
@@ -111,7 +111,7 @@ impl World {
         for slot in slots {
             let person = self.reference.people.get_mut(&slot).unwrap();
             if person.ended.is_none() && person.lane.len() < self.conf.max_direct.get() {
-                person.lane.push(Heard::Direct(0));
+                person.lane.push_back(Heard::Direct(0));
             } else if person.ended.is_none() {
                 self.reference.end(slot, Cause::TooMuchDirect);
                 self.reference.leave_all(slot, false, self.now);
@@ -138,7 +138,7 @@ impl World {
         let mut count = 0;
         for slot in slots {
             if self.reference.leave(slot, topic, true, self.now) {
-                self.reference.people.get_mut(&slot).unwrap().lane.push(Heard::Left(topic.to_owned()));
+                self.reference.people.get_mut(&slot).unwrap().lane.push_back(Heard::Left(topic.to_owned()));
                 count += 1;
             }
         }
