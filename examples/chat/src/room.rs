@@ -175,4 +175,4 @@ fn json(profile: &Profile<'_>) -> String {
 }
 
 /// By then whoever was given a name is in the room's presence, or does not come.
-const SETTLED: Duration = Duration::from_secs(2);
+const SETTLED: Duration = Duration::from_secs(3);
