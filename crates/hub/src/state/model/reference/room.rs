@@ -79,7 +79,7 @@ impl Room {
         let batch = presence.batch.as_millis();
         batch == 0
             || (1..).zip(self.told.iter().rev()).all(|(later, told)| {
-                later + 1 <= presence.at_once.get() as u128 + now.duration_since(*told).as_millis() / batch
+                later < presence.at_once.get() as u128 + now.duration_since(*told).as_millis() / batch
             })
     }
 
