@@ -54,7 +54,7 @@ impl<M: Message> Shared<M> {
         message: &[u8],
     ) -> Result<usize, Error> {
         match &self.uplink {
-            Some(uplink) => uplink.elsewhere(here, whom, ask(whom), message).await,
+            Some(uplink) => uplink.elsewhere(here, Some(whom), ask(whom), message).await,
             None => Ok(here),
         }
     }

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::time::{self, Instant};
+use tracing::Instrument;
 
 use crate::command::Command;
 use crate::error::{Cause, Error, Evicted};
@@ -41,6 +42,11 @@ impl<M: Message> Hub<M> {
     ///
     /// Fails if the hub is closed.
     pub async fn drain(&self, drain: Drain) -> Result<usize, Error> {
+        let span = tracing::info_span!("hub_drain", rate = drain.rate, deadline = ?drain.deadline);
+        self.send_away(drain).instrument(span).await
+    }
+
+    async fn send_away(&self, drain: Drain) -> Result<usize, Error> {
         self.shared.draining.send_replace(Some(drain.spread));
         let mut clients = Vec::new();
         for link in self.shared.links() {
@@ -48,7 +54,7 @@ impl<M: Message> Hub<M> {
         }
         let remaining = Remaining(&self.shared.drain_remaining);
         remaining.set(clients.len());
-        tracing::info!(clients = clients.len(), ?drain, "the hub is being drained");
+        tracing::info!(clients = clients.len(), "the hub is being drained");
         let deadline = Instant::now().checked_add(drain.deadline);
         let (jitter, mut tick) = (RandomState::new(), time::interval(TICK));
         // Rounded up, so that it ends.

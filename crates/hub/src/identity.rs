@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::backplane::node::LOCAL;
-use crate::name::{Tag, UserId};
+use crate::name::{NameError, Tag, UserId};
 
 /// One connection, as the hub numbers them. A number is never used again while the hub lives. Of several hubs in a cluster each
 /// has numbers of its own; that two choose the same ones is as probable as 1 in 16 million for each pair.
@@ -44,7 +44,7 @@ impl fmt::Display for ClientId {
 /// ```
 /// use hub::{Identity, Tag, UserId};
 ///
-/// let ann = Identity::user(UserId::new("ann")?).info(r#"{"name":"Ann"}"#).tag(Tag::new("staff")?);
+/// let ann = Identity::named("ann")?.info(r#"{"name":"Ann"}"#).tag(Tag::new("staff")?);
 /// assert_eq!(ann.user_id().map(UserId::as_str), Some("ann"));
 /// # Ok::<(), hub::NameError>(())
 /// ```
@@ -60,6 +60,15 @@ impl Identity {
     #[must_use]
     pub fn user(user: UserId) -> Self {
         Self { user: Some(user), ..Self::default() }
+    }
+
+    /// The user of this name.
+    ///
+    /// # Errors
+    ///
+    /// Fails if it is [none](UserId::new).
+    pub fn named(user: &str) -> Result<Self, NameError> {
+        UserId::new(user).map(Self::user)
     }
 
     /// What others may know of the user; presence carries it as it is.

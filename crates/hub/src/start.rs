@@ -48,7 +48,8 @@ impl<M: Message> Hub<M> {
     ///
     /// It connects by itself, again and again; see [`status`](Self::status). Who joins or publishes before waits for a while.
     /// What the engine [cannot do](crate::backplane::Capabilities) there is not: without presence, for one, nobody is told of anybody,
-    /// whatever the conf says. Limits, such as [`HubConf::max_clients_per_user`], hold for each hub. Where publishing may stall
+    /// whatever the conf says. Limits, such as
+    /// [`HubConf::max_clients_per_user`] and those of the [protocol](crate::protocol::ProtocolConf) for a user, hold for each hub. Where publishing may stall
     /// ([`TopicConf::stall`](field@crate::TopicConf::stall)) it does so for members alone, not for publishers.
     ///
     /// # Panics

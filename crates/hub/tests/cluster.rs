@@ -8,7 +8,9 @@ use futures_util::SinkExt;
 use hub::backplane::loopback::{Bus, Cut, Faults};
 use hub::backplane::{Carried, Status};
 use hub::test::TestHub;
-use hub::{Error, Event, HistoryConf, Hub, HubConf, Join, Message, Outage, PresenceConf, TopicConf};
+use hub::{
+    Error, Event, HistoryConf, Hub, HubConf, Join, Message, Outage, PresenceConf, TopicConf, WithPresence,
+};
 use tokio::time::{sleep, timeout};
 
 fn conf() -> HubConf {
@@ -123,6 +125,28 @@ async fn a_message_that_a_node_cannot_read_is_a_gap_there_and_the_next_one_is_he
     cid.join("lobby", Join::new().history(10)).await;
     cid.expect(Fragile(3)).await;
     drop((bob, cid));
+    a.finish().await;
+    b.finish().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn messages_that_come_with_presence_travel_and_each_node_tells_its_members_who_came() {
+    let bus = Bus::new(1);
+    let [a, b] = hubs::<WithPresence<String>, 2>(&bus, &conf(), ["a", "b"]);
+    let mut bob = b.join("bob", "lobby").await;
+    let mut came = async |name: &str| {
+        let Event::Message { message: WithPresence::Presence(change), .. } = bob.next().await else {
+            panic!("{name} was to come")
+        };
+        let joined: Vec<_> = change.joined.iter().map(|present| present.user.as_str()).collect();
+        assert_eq!(joined, [name]);
+    };
+    came("bob").await;
+    let ann = a.join("ann", "lobby").await;
+    came("ann").await;
+    ann.publish("lobby", WithPresence::Message("hello".to_owned())).await;
+    bob.expect(WithPresence::Message("hello".to_owned())).await;
+    drop((ann, bob));
     a.finish().await;
     b.finish().await;
 }

@@ -17,7 +17,7 @@ pub struct SessionsConf {
     /// How long a client may take to say a `connect` that succeeds; 10 s by default. Then its events end.
     #[serde(with = "rest::conf::duration")]
     pub connect_timeout: Duration,
-    /// How long a connected client may say nothing at all, not even `ping`; 45 s by default, and 0 is for ever. Then it is taken
+    /// How long a connected client may say nothing at all, not even `ping`; 30 s by default, and 0 is for ever. Then it is taken
     /// for dead, and its events end. It is the only way to notice one that has vanished, and the first event tells it to the client.
     #[serde(with = "rest::conf::duration")]
     pub max_silence: Duration,
@@ -34,7 +34,7 @@ impl Default for SessionsConf {
             max_waiting: 64,
             max_waiting_bytes: 256 << 10,
             connect_timeout: Duration::from_secs(10),
-            max_silence: Duration::from_secs(45),
+            max_silence: Duration::from_secs(30),
             heartbeat: Duration::from_secs(15),
         }
     }

@@ -12,6 +12,7 @@ use super::words::{Address, Ask, Counts, Words, topic};
 use crate::command::Command;
 use crate::error::Error;
 use crate::event::Reason;
+use crate::everyone::say;
 use crate::message::Message;
 use crate::users::Whom;
 
@@ -59,17 +60,19 @@ impl Drop for Open<'_> {
 }
 
 impl<M: Message> Uplink<M> {
-    /// Has the other nodes do something with clients, and adds what they did to what was done here.
+    /// Has the other nodes do something with clients, or with all, and adds what they did to what was done here.
     pub(crate) async fn elsewhere(
         &self,
         here: usize,
-        whom: &Whom,
+        whom: Option<&Whom>,
         ask: Ask,
         message: &[u8],
     ) -> Result<usize, Error> {
         let peers: Vec<Node> = match whom {
-            Whom::Client(client) => self.others().into_iter().filter(|node| node.id.has(*client)).collect(),
-            Whom::User(_) => self.others(),
+            Some(Whom::Client(client)) => {
+                self.others().into_iter().filter(|node| node.id.has(*client)).collect()
+            }
+            Some(Whom::User(_)) | None => self.others(),
         };
         let answers = self.question(&peers, ask, message).await;
         if answers.len() < peers.len() {
@@ -148,6 +151,15 @@ impl<M: Message> Uplink<M> {
             Ask::Send(address) => {
                 let (whom, message) = (address.whom()?, self.codec.decode(message)?);
                 self.home(&whom).ask(|reply| Command::Send(whom, message, reply)).await
+            }
+            Ask::Everyone => {
+                let (message, mut count) = (self.codec.decode(message)?, 0);
+                for lane in &self.lanes.lanes {
+                    let clients = lane.ask(Command::Clients).await.ok()?;
+                    count += clients.len();
+                    say(&clients, &message).await;
+                }
+                Ok(count)
             }
             Ask::Kick(address) => {
                 let whom = address.whom()?;

@@ -204,12 +204,17 @@ impl<M: Message> Uplink<M> {
             let command = |reply| Command::Standings { topics, with_attendees, reply };
             standings.extend(lane.ask(command).await.unwrap_or_default());
         }
-        for batch in standings.chunks_mut(BATCH) {
-            let interest = |(topic, standing): &mut (TopicName, Standing)| {
-                let Standing { after, seen, attendees } = mem::take(standing);
-                Interest { after, seen, attendees, ..self.interest(topic) }
-            };
-            self.subscribe(batch.iter_mut().map(interest).collect()).await?;
+        let mut standings = standings.into_iter().peekable();
+        while standings.peek().is_some() {
+            let (mut batch, mut attending) = (Vec::new(), 0);
+            while batch.len() < BATCH
+                && attending < ATTENDING
+                && let Some((topic, Standing { after, seen, attendees })) = standings.next()
+            {
+                attending += attendees.as_ref().map_or(0, Vec::len);
+                batch.push(Interest { after, seen, attendees, ..self.interest(&topic) });
+            }
+            self.subscribe(batch).await?;
         }
         Ok(())
     }
@@ -292,3 +297,6 @@ impl Missing {
 
 /// So many topics are asked for at once.
 const BATCH: usize = 512;
+
+/// Fewer, if so many clients are present in them.
+const ATTENDING: usize = 4096;

@@ -20,6 +20,8 @@ pub(crate) enum Words {
 pub(crate) enum Ask {
     /// Say the message behind this line to these clients.
     Send(Address),
+    /// Say it to all.
+    Everyone,
     Kick(Address),
     Unsubscribe(Address, String),
     Count,

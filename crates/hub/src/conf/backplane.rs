@@ -51,7 +51,8 @@ pub enum Outage {
     /// Members of the same node still hear each other. The topic is numbered anew when that begins, with the first message, and
     /// when it ends; members are told both times: [`Event::Reset`](crate::Event::Reset).
     LocalOnly,
-    /// Publishing fails with [`Error::Unavailable`](crate::Error::Unavailable), and so does joining where nobody is.
+    /// Publishing fails with [`Error::Unavailable`](crate::Error::Unavailable), and so does joining where nobody is. Who is present stays
+    /// as it was known, for as long as the outage lasts.
     FailClosed,
 }
 

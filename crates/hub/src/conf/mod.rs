@@ -1,6 +1,7 @@
 //! How much a hub keeps and permits. The behaviour at each limit stands with the limit.
 
 mod topic;
+mod topics;
 mod backplane;
 pub(crate) mod duration;
 
@@ -9,7 +10,9 @@ use std::num::NonZeroUsize;
 use std::ops::Bound;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::{Map, Value};
 
 pub use self::backplane::{BackplaneConf, Outage};
 pub use self::topic::{HistoryConf, Policy, PresenceConf, TopicConf};
@@ -30,12 +33,13 @@ use crate::name::TopicName;
 /// assert_eq!(conf.topic.max_bytes.get(), 4 << 20);
 /// ```
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(default, rename_all = "PascalCase")]
+#[serde(default, rename_all = "PascalCase", remote = "Self")]
 pub struct HubConf {
     /// What holds for a topic, unless `Topics` says otherwise.
     #[serde(flatten)]
     pub topic: TopicConf,
-    /// What holds for topics whose name begins with a text; the longest such text counts. None by default.
+    /// What holds for topics whose name begins with a text; the longest such text counts. None by default. In a file, what a section
+    /// leaves out is as it is for all topics.
     pub topics: BTreeMap<String, TopicConf>,
     /// How many loops share the topics, each of which is in one of them; 0, the default, is one per core.
     pub shards: usize,
@@ -45,7 +49,7 @@ pub struct HubConf {
     pub max_topics_per_client: NonZeroUsize,
     /// How many direct messages and notices may wait for a client; 64 by default. One more, and the client is evicted.
     pub max_direct: NonZeroUsize,
-    /// How many clients a user may have; 0, the default, is any number.
+    /// How many clients a user may have; 0, the default, is any number. Of several hubs each counts its own.
     pub max_clients_per_user: usize,
     /// What happens to one more: `Refuse` it, or `Replace` the oldest, which is told; `Replace` by default.
     pub excess_clients: Excess,
@@ -65,6 +69,13 @@ pub enum Excess {
 }
 
 impl HubConf {
+    /// With presence in the topics, unless [`topics`](Self::topics) say otherwise.
+    #[must_use]
+    pub fn with_presence(mut self) -> Self {
+        self.topic.presence.enabled = true;
+        self
+    }
+
     /// What holds for this topic.
     pub(crate) fn of(&self, topic: &TopicName) -> &TopicConf {
         // Backwards, the longest of those that the name begins with comes first: each is a beginning of the next.
@@ -84,6 +95,28 @@ impl HubConf {
             0 => std::thread::available_parallelism().map_or(1, NonZeroUsize::get),
             shards => shards.min(MAX_SHARDS),
         }
+    }
+}
+
+impl<'de> Deserialize<'de> for HubConf {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut given = Map::deserialize(deserializer)?;
+        let topics = given.remove("Topics").unwrap_or_else(|| Value::Object(Map::new()));
+        let sections =
+            BTreeMap::<String, Map<String, Value>>::deserialize(topics).map_err(D::Error::custom)?;
+        let topics = sections.into_iter().map(|(name, section)| match topics::over(&given, section) {
+            Ok(conf) => Ok((name, conf)),
+            Err(error) => Err(D::Error::custom(format!("in Topics, {name}: {error}"))),
+        });
+        let topics = topics.collect::<Result<_, _>>()?;
+        let conf = Self::deserialize(Value::Object(given)).map_err(D::Error::custom)?;
+        Ok(Self { topics, ..conf })
+    }
+}
+
+impl Serialize for HubConf {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Self::serialize(self, serializer)
     }
 }
 
@@ -139,6 +172,38 @@ mod tests {
             ..TopicConf::default()
         };
         assert_eq!(conf, Ok(HubConf { topic, queue: nonzero(3), ..HubConf::default() }));
+    }
+
+    #[test]
+    fn what_is_said_of_some_topics_is_laid_over_what_is_said_of_all() {
+        let conf: HubConf = serde_json::from_value(serde_json::json!({
+            "Queue": 7, "MaxMessages": 10, "Stall": "500us",
+            "History": { "MaxMessages": 5, "MaxAge": "1m" },
+            "Topics": { "live:": { "max_bytes": 9, "History": { "MaxMessages": 0 } } },
+        }))
+        .unwrap();
+        let history =
+            HistoryConf { max_messages: 5, max_age: Duration::from_secs(60), ..HistoryConf::default() };
+        let stall = Duration::from_micros(500);
+        let all = TopicConf { max_messages: nonzero(10), stall, history, ..TopicConf::default() };
+        let mut live = TopicConf { max_bytes: nonzero(9), ..all.clone() };
+        live.history.max_messages = 0;
+        assert_eq!((&conf.topic, &conf.topics["live:"]), (&all, &live));
+        let written = serde_json::to_value(HubConf { topics: conf.topics, ..HubConf::default() }).unwrap();
+        assert_eq!(written["Topics"]["live:"]["MaxBytes"], 9);
+        assert_eq!(serde_json::from_value::<HubConf>(written).unwrap().topics["live:"].max_bytes.get(), 9);
+    }
+
+    #[test]
+    fn what_is_said_of_some_topics_has_no_unknown_keys() {
+        let load = |section: Value| {
+            let given = serde_json::json!({ "Topics": { "live:": section } });
+            serde_json::from_value::<HubConf>(given).unwrap_err().to_string()
+        };
+        let unknown = load(serde_json::json!({ "History": { "MaxMesages": 1 } }));
+        assert_eq!(unknown, "in Topics, live:: History: unknown key MaxMesages");
+        assert!(load(serde_json::json!({ "Queue": 1 })).ends_with("unknown key Queue"), "it is the hub's");
+        assert!(load(serde_json::json!({ "MaxMessages": 0 })).contains("nonzero"), "a limit of zero");
     }
 
     #[test]

@@ -22,7 +22,8 @@ pub struct TopicConf {
     /// What becomes of a member that is further behind; `Evict` by default.
     pub policy: Policy,
     /// How long publishing waits for members who are about to fall too far behind, before the policy has its way; 0, the
-    /// default, to 5 ms. A longer time counts as 5 ms.
+    /// default, to 5 ms. A longer time counts as 5 ms. In a cluster whose engine numbers messages publishers do not wait: what
+    /// was said waits for the slow members of each node, as long as this.
     #[serde(with = "duration")]
     pub stall: Duration,
     /// What is kept for members to come; nothing by default.

@@ -35,6 +35,22 @@ pub async fn a_user_is_reached_on_all_nodes(cluster: &impl Cluster) -> Verdict {
     })
 }
 
+/// What is said to everyone is heard by all clients of all nodes, in whatever topics, and they are counted.
+pub async fn everyone_is_reached_on_all_nodes(cluster: &impl Cluster) -> Verdict {
+    case!({
+        let [a, b, c] = hubs(cluster, &keeping(100), ["a", "b", "c"]).await?;
+        let mut members =
+            [a.join("ann", "lobby").await, b.connect("bob").await, b.join("cid", "attic").await];
+        super::play::until("all know each other", async || c.hub().nodes().len() == 3).await;
+        assert_eq!(c.hub().send_to_all(Line::from("it is noon")).await, Ok(3));
+        for member in &mut members {
+            member.expect("it is noon").await;
+            member.expect_nothing().await;
+        }
+        Ok(end(members.into(), [a, b, c]).await)
+    })
+}
+
 /// A client's number is good on all nodes.
 pub async fn a_client_is_reached_on_whatever_node_it_is(cluster: &impl Cluster) -> Verdict {
     case!({

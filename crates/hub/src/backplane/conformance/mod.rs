@@ -157,6 +157,7 @@ cases! {
     }
     control {
         a_user_is_reached_on_all_nodes
+        everyone_is_reached_on_all_nodes
         a_client_is_reached_on_whatever_node_it_is
         a_survey_says_who_did_not_answer
     }
