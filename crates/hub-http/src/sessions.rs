@@ -52,8 +52,9 @@ impl Sessions {
     /// - after an `error` with `not_connected`, when no `connect` came within [`SessionsConf::connect_timeout`];
     /// - without a word, when nothing was said for [`SessionsConf::max_silence`], as then nobody is there.
     ///
-    /// What a client does not read is not kept for it: the hub gives it up as any other, and the engine's `WriteTimeout` cuts
-    /// the connection.
+    /// What a client does not read is not kept for it: the hub gives it up as any other, and frees at once what it had there. Its
+    /// connection, and its place among the sessions, stay until the engine's `WriteTimeout` cuts it, 30 s by default, as nothing
+    /// else ends a response that nobody takes; a WebSocket's is cut within a second.
     ///
     /// # Errors
     ///

@@ -7,6 +7,7 @@ mod api;
 mod newcomers;
 mod observe;
 mod protocol;
+mod by_socket;
 mod sessions;
 mod sockets;
 mod transports;
