@@ -66,6 +66,15 @@ fn the_code_map_stands_in_the_order_of_the_modules() {
 }
 
 #[test]
+fn the_front_page_of_the_hub_begins_in_ten_lines_and_has_rooms_in_twenty() {
+    let page = read("crates/hub/src/lib.rs");
+    let blocks = page.split("//! ```\n").skip(1).step_by(2);
+    let lines = blocks.map(|block| block.lines().filter(|line| !line.starts_with("//! # ")).count());
+    let lines: Vec<_> = lines.take(2).collect();
+    assert!(lines[0] <= 10 && lines[1] <= 20, "{lines:?}");
+}
+
+#[test]
 fn the_way_of_a_message_has_seven_stops_that_are_there() {
     let page = read(ARCHITECTURE);
     let rows: Vec<_> = rows(section(&page, "## The way of a message")).collect();
