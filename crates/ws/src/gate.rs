@@ -14,8 +14,7 @@ use crate::intake::Intake;
 use crate::outbox::{Outbox, Packed};
 use crate::verdict::Verdict;
 
-/// tungstenite's own read buffer, which it holds for as long as the connection lives: a quarter of the 4 KiB that an idle one may
-/// take. Its default is 128 KiB.
+/// tungstenite's own read buffer, which it holds for as long as there is something for it to do. Its default is 128 KiB.
 pub(crate) const READ_BUFFER: usize = 1152;
 
 /// How much is passed at once. When tungstenite has read a head it makes room for the payload behind whatever it holds,
@@ -126,6 +125,16 @@ impl Gate {
     /// Whether there is something that was received and not passed on.
     pub(crate) fn is_behind(&self) -> bool {
         !self.intake.is_empty() || self.inspector.has_more()
+    }
+
+    /// Whether all that has come in was passed, and tungstenite has read it and is between two frames of two messages.
+    pub(crate) fn is_between(&self) -> bool {
+        let is_open = self.verdict.is_none() && self.error.is_none();
+        is_open
+            && !self.is_passing
+            && self.whole.is_none()
+            && !self.is_behind()
+            && self.inspector.is_between()
     }
 
     /// Gives back what is only held while being polled. To be called at the end of each poll.

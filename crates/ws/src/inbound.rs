@@ -3,17 +3,15 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use futures_util::{FutureExt, StreamExt};
 use tokio::time::{Instant, Sleep, sleep_until};
-use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite;
-use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
 use crate::close::CloseFrame;
 use crate::conf::WsConf;
 use crate::end::End;
+use crate::engine::Engine;
 use crate::error::{Error, Kind};
-use crate::gate::{Gate, READ_BUFFER};
+use crate::gate::Gate;
 use crate::heartbeat::{Beat, Heartbeat};
 use crate::message::{Message, Text};
 use crate::metrics::Tally;
@@ -23,10 +21,10 @@ use crate::rate::Rate;
 use crate::stall::Stall;
 use crate::tenure::{Over, Tenure};
 
-/// What reading takes: tungstenite behind the gate, and the deadlines. A [`Reader`](crate::Reader) has it while the handler
+/// What reading takes: the gate, tungstenite behind it, and the deadlines. A [`Reader`](crate::Reader) has it while the handler
 /// reads, and whoever closes the connection after that.
 pub(crate) struct Inbound {
-    engine: WebSocketStream<Gate>,
+    engine: Engine,
     outbox: Arc<Outbox>,
     conf: Arc<WsConf>,
     heartbeat: Heartbeat,
@@ -62,15 +60,6 @@ enum Phase {
 
 impl Inbound {
     pub(crate) fn new(gate: Gate, outbox: Arc<Outbox>, conf: Arc<WsConf>, tally: Option<Box<Tally>>) -> Self {
-        let limits = WebSocketConfig::default()
-            .read_buffer_size(READ_BUFFER)
-            .write_buffer_size(0)
-            .max_write_buffer_size(READ_BUFFER) // control frames only, which the gate takes at once
-            .max_message_size(Some(conf.max_message_bytes))
-            .max_frame_size(Some(conf.max_message_bytes));
-        // Without a handshake there is nothing that it could wait for.
-        let engine = WebSocketStream::from_raw_socket(gate, Role::Server, Some(limits)).now_or_never();
-        let engine = engine.expect("tungstenite opens at once");
         let now = Instant::now();
         let (interval, timeout) = conf.heartbeat();
         let heartbeat = Heartbeat::new(interval, timeout, now);
@@ -80,7 +69,7 @@ impl Inbound {
         let rate = rate.map(|rate| Rate::new(rate, conf.max_message_burst.max(1), now));
         let timer = Box::pin(sleep_until(heartbeat.next()));
         Self {
-            engine,
+            engine: Engine::new(gate),
             outbox,
             conf,
             heartbeat,
@@ -143,7 +132,10 @@ impl Inbound {
 
     fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Message>, Error>> {
         let received = self.poll_engine(cx);
-        self.engine.get_mut().settle();
+        self.engine.gate_mut().settle();
+        if received.is_pending() {
+            self.engine.rest();
+        }
         received
     }
 
@@ -152,10 +144,10 @@ impl Inbound {
             if !matches!(self.phase, Phase::Open) {
                 return Poll::Ready(Ok(None));
             }
-            let (whole, next) = match self.engine.get_mut().poll_next_whole(cx) {
+            let (whole, next) = match self.engine.gate_mut().poll_next_whole(cx) {
                 Poll::Ready(None) => {
-                    let next = self.engine.poll_next_unpin(cx);
-                    (self.engine.get_mut().take_whole(), next)
+                    let next = self.engine.poll_next(self.conf.max_message_bytes, cx);
+                    (self.engine.gate_mut().take_whole(), next)
                 }
                 Poll::Ready(whole) => (whole, Poll::Pending),
                 Poll::Pending => (None, Poll::Pending),
@@ -212,7 +204,7 @@ impl Inbound {
     /// What is wrong. Where the gate has a verdict, tungstenite only saw the stream end.
     fn verdict(&self, error: tungstenite::Error) -> Error {
         let error = Error::from(error);
-        match (error.kind(), self.engine.get_ref().verdict()) {
+        match (error.kind(), self.engine.gate().verdict()) {
             (Kind::Lost(None), Some(verdict)) => verdict.into(),
             _ => error,
         }
@@ -227,7 +219,7 @@ impl Inbound {
                 self.tally(now);
             }
             // A pong that is late because its ping stands behind a long message is none that is missing.
-            let gate = self.engine.get_ref();
+            let gate = self.engine.gate();
             let (signs, is_behind) = (gate.received() + resumed, gate.is_behind());
             let message = match self.patience.check(gate.unfinished(), signs > self.noted || is_behind, now) {
                 Wait::Idle => None,
@@ -330,7 +322,7 @@ impl Inbound {
 
     /// Reads and discards up to the end of the stream. To be bounded in time by the caller.
     pub(crate) async fn discard(&mut self) {
-        let _gone = std::future::poll_fn(|cx| self.engine.get_mut().poll_discard(cx)).await;
+        let _gone = std::future::poll_fn(|cx| self.engine.gate_mut().poll_discard(cx)).await;
     }
 
     pub(crate) fn conf(&self) -> &WsConf {
@@ -362,7 +354,7 @@ impl Inbound {
     }
 
     pub(crate) fn received(&self) -> Traffic {
-        let gate = self.engine.get_ref();
+        let gate = self.engine.gate();
         Traffic { messages: self.messages, bytes: gate.received(), packed: gate.packed() }
     }
 }

@@ -150,8 +150,7 @@ impl Inspector {
         input: &mut &[u8],
         clock: impl Fn() -> Instant,
     ) -> Result<Option<Whole>, Verdict> {
-        let is_between = matches!(self.stage, Stage::Head) && self.head.is_empty() && self.open.is_none();
-        if !is_between || !matches!(**input, [PLAIN_TEXT | PLAIN_BINARY, ..]) {
+        if !self.is_between() || !matches!(**input, [PLAIN_TEXT | PLAIN_BINARY, ..]) {
             return Ok(None);
         }
         let (mut head, mut payload) = (Head::default(), *input);
@@ -184,8 +183,12 @@ impl Inspector {
 
     /// How far the message or frame is that has begun and not ended: a number that changes with its progress.
     pub(crate) fn unfinished(&self) -> Option<u64> {
-        let is_between = matches!(self.stage, Stage::Head) && self.head.is_empty() && self.open.is_none();
-        (!is_between && !matches!(self.stage, Stage::Closed)).then_some(self.progress)
+        (!self.is_between() && !matches!(self.stage, Stage::Closed)).then_some(self.progress)
+    }
+
+    /// Whether the next byte is the first of a frame that belongs to no message which has begun.
+    pub(crate) fn is_between(&self) -> bool {
+        matches!(self.stage, Stage::Head) && self.head.is_empty() && self.open.is_none()
     }
 
     /// How many bytes of compressed payloads have come in.

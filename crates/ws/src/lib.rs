@@ -128,6 +128,7 @@ mod heartbeat;
 mod patience;
 mod tenure;
 mod rate;
+mod engine;
 mod gate;
 mod intake;
 mod inspector;
