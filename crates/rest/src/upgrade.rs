@@ -17,7 +17,6 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, Version};
 use hyper::ext::Protocol;
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
-use hyper_util::server::conn::auto::upgrade::downcast;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tracing::{Instrument, Span, field};
 
@@ -217,12 +216,12 @@ enum Io {
 
 impl Connection {
     fn new(upgraded: Upgraded) -> Self {
-        match downcast::<TokioIo<Socket>>(upgraded) {
-            // Copied, as even an empty part of hyper's read buffer would keep the whole of it for the connection's life.
-            Ok(parts) => Self {
-                early: Bytes::copy_from_slice(&parts.read_buf),
-                io: Io::Own(parts.io.into_inner().into_stream()),
-            },
+        match upgraded.downcast::<TokioIo<Socket>>() {
+            Ok(parts) => {
+                let (early, stream) = parts.io.into_inner().into_parts();
+                // Copied, as even an empty part of hyper's read buffer would keep the whole of it for the connection's life.
+                Self { early: [&parts.read_buf[..], &early].concat().into(), io: Io::Own(stream) }
+            }
             Err(upgraded) => Self { early: Bytes::new(), io: Io::Foreign(TokioIo::new(upgraded)) },
         }
     }

@@ -12,9 +12,6 @@ use bytes::Bytes;
 use http::{Method, Version};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
-use hyper::rt::Executor;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::conn::auto;
 use pin_project_lite::pin_project;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until, timeout};
@@ -26,6 +23,7 @@ use tower_http::timeout::TimeoutBody;
 use super::activity::{Activity, Carrier, Check, InFlight};
 use super::connections::Slot;
 use super::host;
+use super::http::Http;
 use super::socket::{Socket, Stream};
 use super::wire::Wire;
 use crate::awaited::Awaited;
@@ -49,23 +47,23 @@ pub(super) async fn serve_connection(
     let mut stopping = service.lifecycle().stopping();
     let stream = match tls {
         None => Stream::Plain(wire),
-        Some(tls) => match handshake(&tls, wire, &conf, &mut stopping).await {
+        // On the heap: it is long, and most connections have none, or a proxy in front of them has it.
+        Some(tls) => match Box::pin(handshake(&tls, wire, &conf, &mut stopping)).await {
             Ok(stream) => Stream::Tls(Box::new(stream)),
             Err(error) => return tracing::debug!(%error, %peer, "no TLS handshake"),
         },
     };
 
     let lifecycle = service.lifecycle().clone();
-    let http = http(&conf, lifecycle.clone());
-    let socket = TokioIo::new(Socket::new(stream, activity.clone()));
+    let socket = Socket::new(stream, activity.clone());
     let requests = Requests { service, peer, body_timeout: conf.body_timeout, activity: activity.clone() };
-    let mut connection = pin!(http.serve_connection_with_upgrades(socket, requests));
+    let mut connection = Http::new(socket, requests, &conf);
     let mut draining = pin!(Awaited::new(stopping.draining()));
     let mut check = pin!(Awaited::new(sleep_until(Instant::now())));
     let mut is_ending = false;
     loop {
         let next = poll_fn(|cx| {
-            if let Poll::Ready(end) = connection.as_mut().poll(cx) {
+            if let Poll::Ready(end) = connection.poll(cx) {
                 return Poll::Ready(Next::End(end));
             }
             if !is_ending && draining.as_mut().poll(cx, lifecycle.is_stopping()).is_ready() {
@@ -97,7 +95,7 @@ pub(super) async fn serve_connection(
         }
         is_ending = true;
         activity.farewell();
-        connection.as_mut().graceful_shutdown();
+        connection.graceful_shutdown();
         check.as_mut().change(|sleep| sleep.reset(Instant::now()));
     }
 }
@@ -126,48 +124,19 @@ async fn handshake(
     }
 }
 
-fn http(conf: &RestConf, lifecycle: Lifecycle) -> auto::Builder<Lifecycle> {
-    let mut http = auto::Builder::new(lifecycle);
-    http.http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(None) // `Activity` has it
-        .max_buf_size(conf.max_header_bytes.max(LEAST_BUFFER));
-    http.http2()
-        .timer(TokioTimer::new())
-        .max_header_list_size(u32::try_from(conf.max_header_bytes).unwrap_or(u32::MAX))
-        .max_concurrent_streams(MAX_STREAMS)
-        .initial_stream_window_size(STREAM_WINDOW)
-        .initial_connection_window_size(MAX_STREAMS * STREAM_WINDOW)
-        .enable_connect_protocol();
-    http
-}
-
-/// How many requests and sockets one HTTP/2 connection has at a time; the client waits with what would be more.
-const MAX_STREAMS: u32 = 128;
-
-/// How much a client may send on a stream that nobody reads. A connection takes that for each of its streams, so that one whose
-/// reader waits, such as a talker's whom the hub holds back, keeps no other stream waiting.
-const STREAM_WINDOW: u32 = 128 << 10;
-
-/// What hyper must have; a config that was not loaded may say less.
-const LEAST_BUFFER: usize = 8 << 10;
-
-impl<F> Executor<F> for Lifecycle
-where
-    F: Future<Output: Send> + Send + 'static,
-{
-    fn execute(&self, task: F) {
-        self.spawn(task);
-    }
-}
-
 /// The engine's service as hyper wants it, for the requests of one connection.
 #[derive(Clone)]
-struct Requests {
+pub(super) struct Requests {
     service: EngineService,
     peer: SocketAddr,
     body_timeout: Duration,
     activity: Arc<Activity>,
+}
+
+impl Requests {
+    pub(super) fn lifecycle(&self) -> &Lifecycle {
+        self.service.lifecycle()
+    }
 }
 
 impl hyper::service::Service<http::Request<Incoming>> for Requests {
@@ -228,7 +197,7 @@ impl Drop for Guard {
 
 pin_project! {
     /// A response on its way, and then its body: the request is in flight until both are gone.
-    struct Guarded<T> {
+    pub(super) struct Guarded<T> {
         #[pin]
         inner: T,
         guard: Option<Guard>,

@@ -3,6 +3,7 @@
 mod accept;
 mod connections;
 mod connection;
+mod http;
 mod host;
 mod activity;
 mod socket;

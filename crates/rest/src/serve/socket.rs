@@ -1,8 +1,10 @@
 use std::io;
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
+use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::server::TlsStream;
 
@@ -13,20 +15,42 @@ use super::wire::Wire;
 pub(crate) struct Socket {
     stream: Stream,
     activity: Arc<Activity>,
+    /// What was read to see how it begins, and is still to be read by hyper.
+    early: Bytes,
 }
 
 impl Socket {
     pub(super) fn new(stream: Stream, activity: Arc<Activity>) -> Self {
-        Self { stream, activity }
+        Self { stream, activity, early: Bytes::new() }
     }
 
-    /// What is left when nobody counts the bytes any more.
-    pub(crate) fn into_stream(mut self) -> Stream {
+    /// Whether these are the first bytes that come in. Nothing may have been read before; what is found is read again.
+    ///
+    /// It reads all that is there, so that hyper has a request's head at once.
+    pub(super) fn poll_begins_with(&mut self, wanted: &[u8], cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
+        loop {
+            let known = self.early.len().min(wanted.len());
+            if known == wanted.len() || self.early[..known] != wanted[..known] {
+                return Poll::Ready(Ok(self.early[..known] == *wanted));
+            }
+            let mut piece = [MaybeUninit::uninit(); FIRST];
+            let mut piece = ReadBuf::uninit(&mut piece);
+            ready!(Pin::new(&mut self.stream).poll_read(cx, &mut piece))?;
+            if piece.filled().is_empty() {
+                return Poll::Ready(Ok(false));
+            }
+            self.activity.received();
+            self.early = [&self.early, piece.filled()].concat().into();
+        }
+    }
+
+    /// What is left when nobody counts the bytes any more: those that hyper has not read, and the stream.
+    pub(crate) fn into_parts(mut self) -> (Bytes, Stream) {
         match &mut self.stream {
             Stream::Plain(wire) => wire.forget_activity(),
             Stream::Tls(tls) => tls.get_mut().0.forget_activity(),
         }
-        self.stream
+        (self.early, self.stream)
     }
 }
 
@@ -36,6 +60,11 @@ impl AsyncRead for Socket {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if !self.early.is_empty() {
+            let n = self.early.len().min(buf.remaining());
+            buf.put_slice(&self.early.split_to(n));
+            return Poll::Ready(Ok(()));
+        }
         let before = buf.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(cx, buf))?;
         if buf.filled().len() > before {
@@ -70,6 +99,9 @@ impl AsyncWrite for Socket {
         Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }
+
+/// How much is read to see how a connection begins: more than most heads are long.
+const FIRST: usize = 4096;
 
 /// Plain TCP, or TLS on it.
 pub(crate) enum Stream {
