@@ -1,4 +1,4 @@
-use http::header::{AsHeaderName, HeaderMap};
+use http::header::{AsHeaderName, HeaderMap, HeaderValue};
 
 /// The elements of a header that is a comma-separated list, over all its lines, RFC 9110 section 5.6.1.
 ///
@@ -6,14 +6,21 @@ use http::header::{AsHeaderName, HeaderMap};
 pub(crate) fn elements(headers: &HeaderMap, name: impl AsHeaderName) -> Option<Vec<&str>> {
     let mut all = Vec::new();
     for value in headers.get_all(name) {
-        all.extend(value.to_str().ok()?.split(',').map(|element| element.trim_matches([' ', '\t'])));
+        all.extend(split(value.to_str().ok()?));
     }
     Some(all)
 }
 
+fn split(line: &str) -> impl Iterator<Item = &str> {
+    line.split(',').map(|element| element.trim_matches([' ', '\t']))
+}
+
 /// Whether one of the header's elements is `token`, in any case. A token that only contains it is another one.
 pub(crate) fn has_token(headers: &HeaderMap, name: impl AsHeaderName, token: &str) -> bool {
-    elements(headers, name).is_some_and(|all| all.iter().any(|element| element.eq_ignore_ascii_case(token)))
+    let is_among = |line: &str| split(line).any(|element| element.eq_ignore_ascii_case(token));
+    let mut lines = headers.get_all(name).iter().map(HeaderValue::to_str);
+    // Of all lines none may be unreadable, also behind the one that has it.
+    lines.try_fold(false, |found, line| line.map(|line| found || is_among(line))).unwrap_or(false)
 }
 
 /// The header's value where it stands there exactly once.
