@@ -66,7 +66,7 @@ impl<W> JsonLayer<W> {
         let keys = &self.keys;
         line.json.push(b'{');
         line.text(&keys.timestamp_key, format_args!("{:.6}", Timestamp::now()));
-        line.text(&keys.level_key, lowercase(*metadata.level()));
+        line.str(&keys.level_key, lowercase(*metadata.level()));
         if let (Some(file), Some(number)) = (metadata.file(), metadata.line()) {
             line.text(&keys.caller_key, format_args!("{}:{number}", short(file)));
         }
@@ -81,7 +81,7 @@ impl<W> JsonLayer<W> {
                         line.value(&keys.truncated_key, b"true");
                     }
                 }
-                line.text(&keys.content_key, content);
+                line.str(&keys.content_key, &content);
             }
             json => line.value(&keys.content_key, if json.is_empty() { b"\"\"" } else { json }),
         }
@@ -106,11 +106,13 @@ where
     W: for<'w> MakeWriter<'w> + 'static,
 {
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, ctx: Context<'_, S>) {
-        let mut fields = Fields::default();
+        let mut fields = FIELDS_OF_SPAN.take();
         attributes.record(&mut fields);
         if let Some(span) = ctx.span(id) {
-            span.extensions_mut().insert(fields);
+            span.extensions_mut().insert(fields.clone()); // which holds no more than it has to, perhaps for days
         }
+        fields.clear();
+        FIELDS_OF_SPAN.set(fields);
     }
 
     fn on_record(&self, id: &Id, record: &Record<'_>, ctx: Context<'_, S>) {
@@ -156,6 +158,8 @@ struct Buffers {
 
 thread_local! {
     static BUFFERS: Cell<Buffers> = Cell::default();
+    /// What a span's fields are gathered in.
+    static FIELDS_OF_SPAN: Cell<Fields> = Cell::default();
 }
 
 impl Buffers {
@@ -227,9 +231,14 @@ impl<'k> Line<'_, 'k> {
         self.json.extend_from_slice(json);
     }
 
-    fn text(&mut self, key: &'k str, value: impl fmt::Display) {
+    fn text(&mut self, key: &'k str, value: fmt::Arguments<'_>) {
         self.begin(key);
         write_text(self.json, value);
+    }
+
+    fn str(&mut self, key: &'k str, value: &str) {
+        self.begin(key);
+        write_str(self.json, value);
     }
 
     fn begin(&mut self, key: &'k str) {
@@ -246,7 +255,8 @@ impl<'k> Line<'_, 'k> {
     }
 }
 
-/// The fields of an event, or of a span: their names, and their values as JSON, one after the other.
+/// The fields of a span: their names, and their values as JSON, one after the other.
+#[derive(Clone, Default)]
 struct Fields {
     /// With the end of each one's value.
     names: Vec<(&'static str, usize)>,
@@ -269,11 +279,12 @@ impl Fields {
         write_value(&mut self.json, value);
         self.names.push((field.name(), self.json.len()));
     }
-}
 
-impl Default for Fields {
-    fn default() -> Self {
-        Self { names: Vec::with_capacity(FIELDS / 2), json: Vec::with_capacity(LINE / 2) }
+    /// Leaves its memory to the next span, unless that was much.
+    fn clear(&mut self) {
+        self.names.clear();
+        self.json.clear();
+        self.json.shrink_to(MOST_KEPT);
     }
 }
 
@@ -311,11 +322,11 @@ fn write_value(json: &mut Vec<u8>, value: impl Serialize) {
 }
 
 /// Writes what a value says as a text of JSON.
-fn write_text(json: &mut Vec<u8>, value: impl fmt::Display) {
+fn write_text(json: &mut Vec<u8>, value: fmt::Arguments<'_>) {
     let begin = json.len();
     json.push(b'"');
     // Its author's `fmt` may fail: the rest of the line is still worth having.
-    if fmt::write(&mut Text(json), format_args!("{value}")).is_err() {
+    if fmt::write(&mut Text(json), value).is_err() {
         json.truncate(begin + 1);
     }
     if is_plain(&json[begin + 1..]) {
@@ -372,8 +383,7 @@ fn short(file: &str) -> &str {
 }
 
 const MESSAGE: &str = "message";
-/// What a line of the access log needs, in bytes and in fields; others may need more.
-const LINE: usize = 512;
+/// How many fields a line of the access log has; others may have more.
 const FIELDS: usize = 20;
 /// How much a buffer keeps that a longer line had.
 const MOST_KEPT: usize = 8 << 10;
@@ -387,7 +397,9 @@ mod tests {
         for text in
             ["", "plain", "a \"quote\"", "back\\slash", "line\nbreak\u{0}\u{1f}", "\u{7f}ünï \u{1f600}"]
         {
-            for write in [write_str, |json: &mut Vec<u8>, text: &str| write_text(json, text)] {
+            for write in
+                [write_str, |json: &mut Vec<u8>, text: &str| write_text(json, format_args!("{text}"))]
+            {
                 let mut json = Vec::new();
                 write(&mut json, text);
                 assert_eq!(serde_json::from_slice::<String>(&json).unwrap(), text, "{}", json.escape_ascii());
@@ -405,7 +417,7 @@ mod tests {
             }
         }
         let mut json = b"1,".to_vec();
-        write_text(&mut json, Broken);
+        write_text(&mut json, format_args!("{Broken}"));
         assert_eq!(json, b"1,\"\"");
     }
 
