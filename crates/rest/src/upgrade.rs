@@ -11,6 +11,7 @@ use std::task::{Context, Poll};
 use axum_core::extract::FromRequestParts;
 use bytes::{Buf, Bytes};
 use futures_util::FutureExt;
+use futures_util::future::OptionFuture;
 use http::header::{ALLOW, CONNECTION, UPGRADE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Version};
@@ -80,19 +81,23 @@ impl Upgrade {
 
         let accepted = Accepted { status: self.status, has_left: Arc::default() };
         let has_left = accepted.has_left.clone();
-        let (on_upgrade, carrier, stopping) = (self.on_upgrade, self.carrier, self.lifecycle.stopping());
-        let metrics = self.lifecycle.metrics().clone();
-        let upgraded = async move {
+        let (on_upgrade, carrier, lifecycle) = (self.on_upgrade, self.carrier, self.lifecycle.clone());
+        let opening = async move {
             match on_upgrade.await {
                 Ok(upgraded) if has_left.load(Ordering::Acquire) => {
-                    let _open = metrics.http().living(LifeKind::Upgraded);
-                    let _carried = carrier.map(Carrier::hold);
-                    task(Connection::new(upgraded), stopping).await;
+                    let open = lifecycle.metrics().http().living(LifeKind::Upgraded);
+                    let carried = carrier.map(Carrier::hold);
+                    let task = task(Connection::new(upgraded), lifecycle.stopping());
+                    return Some(task.map(move |()| drop((open, carried))));
                 }
                 Ok(_) => tracing::debug!("the connection was not upgraded, another response was sent"),
                 Err(error) => tracing::debug!(%error, "the connection was not upgraded"),
             }
+            None
         };
+        // What only the handshake needs is on the heap, and gone when the task runs, perhaps for days. Combinators and no async
+        // block, which would keep room for all that is moved in it.
+        let upgraded = Box::pin(opening).map(OptionFuture::from).flatten();
         let contained = AssertUnwindSafe(upgraded).catch_unwind().map(|end| {
             if let Err(panic) = end {
                 tracing::error!(

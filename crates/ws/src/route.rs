@@ -1,4 +1,5 @@
 use axum_core::extract::FromRequestParts;
+use futures_util::FutureExt;
 use http::request::Parts;
 use rest::{Handler, IntoResponse, Metrics, Request, Response, Route, Upgrade};
 
@@ -144,8 +145,13 @@ macro_rules! socket_handler {
                 Ok(($($argument,)*))
             }
 
-            async fn call(self, socket: WebSocket, ($($argument,)*): Self::Arguments) -> Result<(), Error> {
-                self(socket, $($argument),*).await.into_result()
+            // No async fn: that would keep room for the arguments beside the handler's own.
+            fn call(
+                self,
+                socket: WebSocket,
+                ($($argument,)*): Self::Arguments,
+            ) -> impl Future<Output = Result<(), Error>> + Send {
+                self(socket, $($argument),*).map(Outcome::into_result)
             }
         }
     };

@@ -2,11 +2,10 @@ use std::any::Any;
 use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::thread;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, lazy};
 use rest::{Connection, Stopping};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout};
@@ -45,12 +44,12 @@ pub(crate) struct Admission {
 /// | panics | 1011 |
 /// | is still there when half of the engine's grace is over | it is dropped; 1001 |
 ///
-/// What it is given is made a socket of at once, and the handler is on the heap, so that the future is small whatever it is
-/// moved through: each connection has one for as long as it lives.
+/// What it is given is made a socket of at once, and the handler is on the heap, so that the future is small: each connection
+/// has one for as long as it lives.
 pub(crate) fn run<F, Fut>(
     connection: Connection,
     admission: Admission,
-    stopping: Stopping,
+    mut stopping: Stopping,
     handler: F,
 ) -> impl Future<Output = ()>
 where
@@ -64,40 +63,45 @@ where
         .with_handshake(subprotocol, peer)
         .with_token(token);
     let presence = Presence::new(place, socket.outbox().clone());
-    let handler = AssertUnwindSafe(async { handler(socket).await }).catch_unwind();
-    live(Box::pin(handler), presence, returned, stopping)
-}
-
-/// From the handler's first poll to the line that says how it went.
-async fn live(
-    handler: BoxFuture<'static, thread::Result<Result<(), Error>>>,
-    mut presence: Presence,
-    mut returned: oneshot::Receiver<Box<Inbound>>,
-    mut stopping: Stopping,
-) {
-    let begin = Instant::now();
-    let outbox = presence.outbox.clone();
-    let mut ended = {
-        // Dropped with this block, whereby it gives the inbound half back.
-        let mut handler = turn_by_turn(&outbox, handler);
-        tokio::select! {
-            ended = &mut handler => ended.unwrap_or_else(panicked),
-            () = stopping.draining() => {
-                outbox.stop();
-                match timeout(half_the_grace(&stopping), handler).await {
-                    Ok(ended) => ended.unwrap_or_else(panicked),
-                    Err(_) => Err(Kind::Stopping.into()),
+    // Called when it is polled, so that a panic in it is caught too.
+    let handler = AssertUnwindSafe(lazy(|_| handler(socket)).flatten()).catch_unwind();
+    let mut handler: BoxFuture<'static, _> = Box::pin(handler);
+    // A block and no async fn, which would keep room for its arguments twice.
+    async move {
+        let begin = Instant::now();
+        let ended = {
+            let mut handler = turn_by_turn(&presence.outbox, &mut handler);
+            tokio::select! {
+                ended = &mut handler => ended.unwrap_or_else(panicked),
+                () = stopping.draining() => {
+                    presence.outbox.stop();
+                    // On the heap, so that nobody pays for it before.
+                    match Box::pin(timeout(half_the_grace(&stopping), handler)).await {
+                        Ok(ended) => ended.unwrap_or_else(panicked),
+                        Err(_) => Err(Kind::Stopping.into()),
+                    }
                 }
             }
-        }
-    };
+        };
+        drop(handler); // whereby it gives the inbound half back
+        Box::pin(end(presence, ended, returned, stopping, begin)).await; // as above
+    }
+}
 
+/// From the handler's end to the line that says how it went.
+async fn end(
+    presence: Presence,
+    mut ended: Result<(), Error>,
+    mut returned: oneshot::Receiver<Box<Inbound>>,
+    mut stopping: Stopping,
+    begin: Instant,
+) {
     // Usually there already. A handler may have given the socket to another task; it is the engine's all the same.
     let inbound = tokio::select! {
         biased; // what is there already was ended by its handler, also when the engine stops in the same moment
         inbound = &mut returned => inbound.ok(),
         () = stopping.draining() => {
-            outbox.stop();
+            presence.outbox.stop();
             ended = ended.and(Err(Kind::Stopping.into()));
             timeout(half_the_grace(&stopping), returned).await.ok().and_then(Result::ok)
         }
@@ -105,13 +109,11 @@ async fn live(
     let Some(mut inbound) = inbound else {
         return tracing::warn!("the socket was not given back, and is cut");
     };
-    // On the heap, so that nobody pays for it before.
-    let (end, is_clean) = Box::pin(farewell(&mut inbound, &ended, &stopping)).await;
+    let (end, is_clean) = farewell(&mut inbound, &ended, &stopping).await;
     inbound.tally(Instant::now());
     let close = Close::of(&inbound);
-    presence.end = end;
-    presence.close = Some((close.code.0, close.by));
     closing_line(&inbound, &close, end, is_clean, &ended, begin);
+    presence.end(end, (close.code.0, close.by));
 }
 
 /// A connection while it is there: counted, and cut when its session ends, also where that is dropped, or another task has
@@ -119,22 +121,29 @@ async fn live(
 struct Presence {
     place: Place,
     outbox: Arc<Outbox>,
-    end: End,
-    /// The code, and who said it first.
-    close: Option<(u16, &'static str)>,
+    has_ended: bool,
 }
 
 impl Presence {
     fn new(place: Place, outbox: Arc<Outbox>) -> Self {
         place.engine().opened();
-        Self { place, outbox, end: End::Aborted, close: None }
+        Self { place, outbox, has_ended: false }
+    }
+
+    /// Notes how it has ended, and the first close's code and side.
+    fn end(mut self, end: End, close: (u16, &'static str)) {
+        self.has_ended = true;
+        self.outbox.cut();
+        self.place.engine().closed(end, Some(close));
     }
 }
 
 impl Drop for Presence {
     fn drop(&mut self) {
-        self.outbox.cut();
-        self.place.engine().closed(self.end, self.close);
+        if !self.has_ended {
+            self.outbox.cut();
+            self.place.engine().closed(End::Aborted, None);
+        }
     }
 }
 

@@ -1,9 +1,10 @@
-//! What a connection costs in memory. Alone in its process and without libtest, as it counts what is allocated.
+//! What a connection costs in memory: its own, and all that a server has for it. Alone in its process and without libtest, as it counts what is allocated.
 
 #![expect(clippy::unwrap_used, reason = "a test, though libtest does not know")]
 
 use std::alloc::System;
 use std::io;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -12,8 +13,14 @@ use std::task::{Context, Poll};
 use bytes::{Buf, Bytes};
 use flate2::{Compress, Compression as Level, FlushCompress};
 use futures_util::FutureExt;
+use rest::conf::LogConf;
+use rest::test::Server;
+use rest::{Engine, RestConf};
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::net::TcpStream;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 use ws::{Error, Message, WebSocket, WsConf};
 
 #[global_allocator]
@@ -165,6 +172,7 @@ async fn main() {
     in_a_compressed_message(&wire).await;
     of_a_bomb(&wire).await;
     of_pings(&wire).await;
+    of_a_server().await;
 }
 
 /// Idle: less than 2 KiB. After messages of 1 MiB: no more than 1.2 times that.
@@ -277,7 +285,10 @@ async fn in_a_compressed_message(wire: &Wire) {
         let mut socket = open(wire, true).await;
         read(wire, &mut socket);
         let more = held() - before - idle;
-        assert!(more <= TUNGSTENITE + bound, "{more} bytes more when {len} of a compressed message have come in");
+        assert!(
+            more <= TUNGSTENITE + bound,
+            "{more} bytes more when {len} of a compressed message have come in"
+        );
     }
 }
 
@@ -312,4 +323,51 @@ async fn of_pings(wire: &Wire) {
     read(wire, &mut socket);
     let more = held() - before;
     assert!(more <= 4096, "{more} bytes more for 100,000 pings");
+}
+
+/// Idle, with all that a server has for it: its task, its span in the log, its place in the runtime. Less than 4 KB.
+async fn of_a_server() {
+    const CONNECTIONS: usize = 200;
+    async fn echo(mut socket: WebSocket) -> Result<(), Error> {
+        while let Some(message) = socket.recv().await? {
+            socket.send(message).await?;
+        }
+        Ok(())
+    }
+    let log = tracing_subscriber::registry().with(LogConf::default().layer_to(io::sink));
+    log.init();
+    let mut engine: Engine = Engine::new(RestConf::default());
+    engine.add_route(ws::route("/echo", echo));
+    let server = Server::start(engine).await;
+    let first = talk(server.addr()).await;
+    let mut clients = Vec::with_capacity(CONNECTIONS);
+
+    let before = held();
+    for _ in 0..CONNECTIONS {
+        clients.push(talk(server.addr()).await);
+    }
+    let idle = (held() - before) / CONNECTIONS;
+    assert!(idle <= 4000, "{idle} bytes for an idle connection of a server");
+    println!("{idle} bytes of heap for an idle connection of a server");
+    drop((clients, first));
+    server.stop().await;
+}
+
+/// Connects, offers compression, says something and hears it. What is left of that on this side holds no memory.
+async fn talk(addr: SocketAddr) -> std::net::TcpStream {
+    let mut stream = TcpStream::connect(addr).await.unwrap();
+    let request = "GET /echo HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+                   Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+                   Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n";
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut heard = [0; 1024];
+    let mut end = 0;
+    while !heard[..end].ends_with(b"\r\n\r\n") {
+        end += stream.read(&mut heard[end..]).await.unwrap();
+    }
+    assert!(heard.starts_with(b"HTTP/1.1 101 "), "{}", heard[..end].escape_ascii());
+    stream.write_all(&frame(0x81, b"hello")).await.unwrap();
+    stream.read_exact(&mut heard[..7]).await.unwrap();
+    assert_eq!(&heard[..7], b"\x81\x05hello");
+    stream.into_std().unwrap()
 }
