@@ -29,8 +29,8 @@ pub(crate) struct Inbound {
     conf: Arc<WsConf>,
     heartbeat: Heartbeat,
     patience: Patience,
-    tenure: Tenure,
-    /// Where there is a limit to it.
+    /// Where there is a limit to it, as to the rate.
+    tenure: Option<Box<Tenure>>,
     rate: Option<Rate>,
     /// Signs of life that heartbeat and patience know of.
     noted: u64,
@@ -234,9 +234,11 @@ impl Inbound {
                 self.heartbeat.seen(now);
             }
             let received = self.messages + u64::from(is_behind); // where there may be one, there is one
-            let stay = match self.tenure.check(received, received + sent.messages, now) {
-                Ok(stay) => stay,
-                Err(over) => return Poll::Ready(self.give_up(Phase::GivenUp, self.too_long(over))),
+            let tenure = self.tenure.as_deref_mut();
+            let stay = match tenure.map(|tenure| tenure.check(received, received + sent.messages, now)) {
+                None => None,
+                Some(Ok(stay)) => stay,
+                Some(Err(over)) => return Poll::Ready(self.give_up(Phase::GivenUp, self.too_long(over))),
             };
             // The timer may be early, and is not moved for each sign of life, but must not be late.
             let deadline = message.into_iter().chain(stay).min();
@@ -296,7 +298,7 @@ impl Inbound {
 
     /// Lets the connection end with its token.
     pub(crate) fn end_with_token(&mut self, good_for: Duration) {
-        self.tenure.end_with_token(good_for, Instant::now());
+        self.tenure.get_or_insert_default().end_with_token(good_for, Instant::now());
     }
 
     /// Reads and discards until the peer has closed or is gone. To be bounded in time by the caller.
@@ -306,7 +308,7 @@ impl Inbound {
             // bytes resets it, and would take our close frame from the peer.
             return self.discard().await;
         }
-        self.tenure.lift();
+        self.tenure = None;
         self.rate = None;
         if matches!(self.phase, Phase::GivenUp) {
             self.phase = Phase::Open;

@@ -1,5 +1,5 @@
 use std::borrow::Cow;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use rest::Metrics;
@@ -35,6 +35,8 @@ pub(crate) struct WsMetrics {
     opened: Counter,
     closed: Family<Label, Counter>,
     codes: Family<CodeLabels, Counter>,
+    /// The end and the close that came first, which mostly are those that always come: they are not looked for.
+    first_close: OnceLock<(Ending, Counter, Counter)>,
     refused: Family<Label, Counter>,
     inbound: Flow,
     outbound: Flow,
@@ -79,6 +81,7 @@ impl WsMetrics {
             opened: Counter::default(),
             closed: Family::default(),
             codes: Family::default(),
+            first_close: OnceLock::new(),
             refused: Family::default(),
             inbound: flow("in"),
             outbound: flow("out"),
@@ -116,13 +119,30 @@ impl WsMetrics {
 
     /// Notes an end, and the first close's code and side where there was time for one.
     pub(crate) fn closed(&self, end: End, close: Option<(u16, &'static str)>) {
-        self.closed.get_or_create(&[("end", end.label())]).inc();
-        if let Some((code, by)) = close {
-            self.codes.get_or_create(&[("by", by.into()), ("code", code_label(code))]).inc();
+        match close {
+            Some(close) => self.count((end, close)),
+            None => _ = self.closed.get_or_create(&[("end", end.label())]).inc(),
         }
         self.open.dec();
     }
+
+    fn count(&self, ending: Ending) {
+        let look_for = || {
+            let (end, (code, by)) = ending;
+            let closed = self.closed.get_or_create_owned(&[("end", end.label())]);
+            let code = self.codes.get_or_create_owned(&[("by", by.into()), ("code", code_label(code))]);
+            (ending, closed, code)
+        };
+        let first = self.first_close.get_or_init(look_for);
+        let other = (first.0 != ending).then(look_for);
+        let (_, closed, code) = other.as_ref().unwrap_or(first);
+        closed.inc();
+        code.inc();
+    }
 }
+
+/// How a connection ended, and who said which code first.
+type Ending = (End, (u16, &'static str));
 
 /// Codes of applications are as many as a client likes, and count together.
 fn code_label(code: u16) -> Cow<'static, str> {

@@ -5,7 +5,7 @@ use tokio::time::Instant;
 use crate::conf::WsConf;
 
 /// How long a connection may stay, by what is said on it and by its age. Knows both only from its callers.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Tenure {
     /// Until when the first message has to be there; `None` once it is.
     first: Option<Instant>,
@@ -38,17 +38,21 @@ pub(crate) enum Over {
 }
 
 impl Tenure {
-    /// `luck`, from 0 to 1, decides how long it lives within the last tenth.
-    pub(crate) fn new(conf: &WsConf, luck: f32, now: Instant) -> Self {
+    /// `None` where there is no limit to it, so that most connections pay for none. `luck`, from 0 to 1, decides how long it
+    /// lives within the last tenth.
+    pub(crate) fn new(conf: &WsConf, luck: f32, now: Instant) -> Option<Box<Self>> {
         let is_set = |time: &Duration| !time.is_zero();
         let (first, idle, life) = (conf.first_message_timeout, conf.idle_timeout, conf.max_lifetime);
+        if [first, idle, life].iter().all(Duration::is_zero) {
+            return None;
+        }
         let quiet = |timeout: Duration| Quiet { timeout: timeout.min(FOREVER), known: 0, since: now };
-        Self {
+        Some(Box::new(Self {
             first: Some(first).filter(is_set).map(|first| now + first.min(FOREVER)),
             quiet: Some(idle).filter(is_set).map(quiet),
             end: Some(life).filter(is_set).map(|life| now + life.min(FOREVER).mul_f32(1.0 - luck / 10.0)),
             token: None,
-        }
+        }))
     }
 
     /// Lets the connection end with its token.
@@ -80,11 +84,6 @@ impl Tenure {
         }
         Ok(deadlines.into_iter().filter_map(|(at, _)| at).min())
     }
-
-    /// Lets the connection stay for as long as its end takes.
-    pub(crate) fn lift(&mut self) {
-        *self = Self { first: None, quiet: None, end: None, token: None };
-    }
 }
 
 /// A time that no connection lives to see, and that can be added to any other.
@@ -98,7 +97,7 @@ mod tests {
     const IDLE: Duration = Duration::from_secs(60);
     const LIFE: Duration = Duration::from_secs(1000);
 
-    fn start(luck: f32) -> (Tenure, Instant) {
+    fn start(luck: f32) -> (Box<Tenure>, Instant) {
         let (conf, now) = (
             WsConf {
                 first_message_timeout: FIRST,
@@ -108,7 +107,7 @@ mod tests {
             },
             Instant::now(),
         );
-        (Tenure::new(&conf, luck, now), now)
+        (Tenure::new(&conf, luck, now).expect("there are limits"), now)
     }
 
     #[test]
@@ -140,7 +139,10 @@ mod tests {
 
     #[test]
     fn what_is_not_set_has_no_end() {
-        let (mut tenure, now) = (Tenure::new(&WsConf::default(), 0.5, Instant::now()), Instant::now());
-        assert_eq!(tenure.check(0, 0, now + FOREVER), Ok(None));
+        let now = Instant::now();
+        assert!(Tenure::new(&WsConf::default(), 0.5, now).is_none());
+        let conf = WsConf { first_message_timeout: FIRST, ..WsConf::default() };
+        let mut tenure = Tenure::new(&conf, 0.5, now).expect("there is a limit");
+        assert_eq!(tenure.check(1, 1, now + FOREVER), Ok(None));
     }
 }

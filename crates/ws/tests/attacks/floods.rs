@@ -64,7 +64,7 @@ async fn there_is_one_write_a_turn_however_many_pings_come_in() {
     assert!(counts.writes() <= turns, "{} writes in {turns} turns", counts.writes());
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_flood_of_pongs_or_of_pings_is_1008() {
     for first in [PING, PONG] {
         let (mut socket, mut peer) = pair(WsConf::default(), 1 << 20).await;
