@@ -2,7 +2,7 @@
 //!
 //! What it finds when it reads at last is, without a gap, the beginning of what was said after it came; then either
 //!
-//! - the close 1013 with the reason, where it reads within `Ws.CloseTimeout` after its eviction, or
+//! - the close 1013 with the reason, where it reads within `Ws.CloseTimeout` and `Ws.EvictTimeout` after its eviction, or
 //! - the end of the connection, where it does not: a socket that takes nothing cannot be told anything, and its last
 //!   frame may be cut in two. Half a message is never taken for a whole one.
 
@@ -16,7 +16,7 @@ const CONF: &str = "
 Host: localhost
 Mode: test
 Shutdown: { WrapUpTime: 0s }
-Ws: { MaxMessageBytes: 65536, PingInterval: 300s, WriteTimeout: 300s, CloseTimeout: CLOSE_TIMEOUT }
+Ws: { MaxMessageBytes: 65536, PingInterval: 300s, WriteTimeout: 300s, CloseTimeout: CLOSE_TIMEOUT, EvictTimeout: 300s }
 Hub: { MaxMessages: 16 }
 Chat: { MaxTextChars: 65536 }
 ";

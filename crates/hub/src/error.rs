@@ -111,6 +111,8 @@ pub enum Error {
     NotJoined,
     /// The client is in as many topics as it may be: [`HubConf::max_topics_per_client`](crate::HubConf::max_topics_per_client).
     TooManyTopics,
+    /// The hub has as many topics as it may: [`HubConf::max_topics`](crate::HubConf::max_topics).
+    NoMoreTopics,
     /// The user has as many clients as it may have: [`HubConf::max_clients_per_user`](crate::HubConf::max_clients_per_user).
     TooManyClients,
     /// The message is heavier than it may be: [`HubConf::max_message_bytes`](crate::HubConf::max_message_bytes).
@@ -146,6 +148,7 @@ impl fmt::Display for Error {
             Self::AlreadyJoined => f.write_str("the client is in this topic already"),
             Self::NotJoined => f.write_str("the client is not in this topic"),
             Self::TooManyTopics => f.write_str("the client is in as many topics as it may be"),
+            Self::NoMoreTopics => f.write_str("the hub has as many topics as it may"),
             Self::TooManyClients => f.write_str("the user has as many connections as it may have"),
             Self::TooHeavy => f.write_str("the message is too large"),
             Self::Full => f.write_str("the hub's queue is full"),

@@ -109,6 +109,7 @@ mod window;
 mod presence;
 mod announcer;
 mod keys;
+mod mix;
 mod users;
 mod stats;
 mod everyone;

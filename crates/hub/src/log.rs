@@ -130,6 +130,7 @@ impl<M> Log<M> {
         now: Instant,
     ) -> Bounds {
         let mut ring = self.lock();
+        let before = ring.weight();
         ring.restart(restart);
         for entry in entries {
             ring.push(entry);
@@ -139,23 +140,28 @@ impl<M> Log<M> {
             ring.floor = ring.renewed;
         }
         ring.trim(now);
+        self.weighs(before, ring.weight());
         ring.bounds()
     }
 
     /// Appends entries, all under one lock.
     pub(crate) fn append(&self, entries: impl Iterator<Item = Entry<M>>, now: Instant) -> Bounds {
         let mut ring = self.lock();
+        let before = ring.weight();
         for entry in entries {
             ring.push(entry);
         }
         ring.trim(now);
+        self.weighs(before, ring.weight());
         ring.bounds()
     }
 
     /// Forgets what is too old.
     pub(crate) fn expire(&self, now: Instant) -> Bounds {
         let mut ring = self.lock();
+        let before = ring.weight();
         ring.trim(now);
+        self.weighs(before, ring.weight());
         ring.bounds()
     }
 
@@ -170,7 +176,28 @@ impl<M> Log<M> {
     }
 }
 
+impl<M> Log<M> {
+    /// Counts what is held by all logs.
+    fn weighs(&self, before: u64, now: u64) {
+        if now != before {
+            self.counters.of_loop.held_bytes.add(now.wrapping_sub(before));
+        }
+    }
+}
+
+impl<M> Drop for Log<M> {
+    fn drop(&mut self) {
+        let held = self.lock().weight();
+        self.weighs(held, 0);
+    }
+}
+
 impl<M> Ring<M> {
+    /// What it holds weighs so much.
+    fn weight(&self) -> u64 {
+        self.bytes_from(self.tail)
+    }
+
     /// The offset of the next message.
     pub(crate) fn head(&self) -> u64 {
         self.tail + self.entries.len() as u64

@@ -14,11 +14,11 @@ use crate::backplane::arrival::Arrival;
 use crate::backplane::wish::{Wish, Wishes};
 use crate::command::Command;
 use crate::conf::HubConf;
-use crate::error::{Cause, Error, Evicted};
-use crate::inbox::Item;
+use crate::error::Error;
 use crate::join::From;
-use crate::member::{Leave, Parting};
+use crate::member::Leave;
 use crate::message::Message;
+use crate::mix::mix;
 use crate::name::TopicName;
 use crate::receipt::Epoch;
 use crate::stats::Counters;
@@ -27,6 +27,8 @@ use crate::users::Users;
 
 pub(crate) struct State<M> {
     conf: Arc<HubConf>,
+    /// This loop's part of the topics that the hub may have.
+    max_topics: usize,
     topics: HashMap<TopicName, Topic<M>>,
     users: Users<M>,
     /// Topics with something to pass on.
@@ -58,6 +60,7 @@ impl<M: Message> State<M> {
     ) -> Self {
         Self {
             users: Users::new(&conf),
+            max_topics: conf.max_topics.get().div_ceil(conf.shards()),
             conf,
             topics: HashMap::new(),
             passes: VecDeque::new(),
@@ -90,6 +93,10 @@ impl<M: Message> State<M> {
                     let _ = reply.send(Ok(None));
                     return false;
                 }
+                if !self.has_room_for(&topic) {
+                    let _ = reply.send(Err(Error::NoMoreTopics));
+                    return false;
+                }
                 let leaver = self.leaver.clone();
                 let (membership, mut joined) = self.topic(&topic).join(&inbox, join, &leaver, now);
                 let counts = &self.counters.of_loop;
@@ -108,6 +115,10 @@ impl<M: Message> State<M> {
                 // If nobody waits for it any more, the membership is dropped here, and that is a leave.
                 let _ = reply.send(Ok(Some((membership, joined))));
             }
+            Command::Publish { topic, reply, .. } if !self.has_room_for(&topic) => match reply {
+                Some(reply) => drop(reply.send(Err(Error::NoMoreTopics))),
+                None => self.counters.of_tasks.unpublished.add(1),
+            },
             Command::Publish { topic, entry, key, reply } => {
                 if self.wishes.as_ref().is_some_and(|wishes| wishes.sequences) {
                     self.go_local(&topic, now);
@@ -156,24 +167,15 @@ impl<M: Message> State<M> {
                 let _ = reply.send(Ok(clients.len()));
             }
             Command::Kick(whom, reply) => {
-                let clients = self.users.find(&whom);
-                for inbox in clients {
-                    inbox.end(Evicted::new(Cause::Kicked));
-                    inbox.leave_all(Parting::Clean);
-                }
-                let _ = reply.send(Ok(clients.len()));
+                let _ = reply.send(Ok(self.users.kick(&whom)));
             }
             Command::Unsubscribe(whom, topic, reason, reply) => {
-                let members = self.users.find(&whom).iter().filter_map(|inbox| inbox.forget(&topic));
-                let mut count = 0;
-                for member in members {
-                    member.leave(Parting::Unsubscribed);
-                    member.inbox.push(Item::Left(member.clone(), Some(reason)));
-                    count += 1;
-                }
-                let _ = reply.send(Ok(count));
+                let _ = reply.send(Ok(self.users.unsubscribe(&whom, &topic, reason)));
             }
             Command::Arrived(arrival) => return self.arrive(arrival, now),
+            Command::Open(topic, reply) if !self.has_room_for(&topic) => {
+                let _ = reply.send(Err(Error::NoMoreTopics));
+            }
             Command::Open(topic, reply) => {
                 let is_there = self.topics.contains_key(&topic);
                 let is_passing = self.topic(&topic).reopen();
@@ -333,6 +335,11 @@ impl<M: Message> State<M> {
         self.topics.get_mut(name).expect("it has just been put in")
     }
 
+    /// Whether the topic is there, or may be.
+    fn has_room_for(&self, name: &TopicName) -> bool {
+        self.topics.len() < self.max_topics || self.topics.contains_key(name)
+    }
+
     /// Takes what was delivered. Nobody is there any more for what has no topic.
     fn arrive(&mut self, Arrival { topic, what }: Arrival<M>, now: Instant) -> bool {
         let Some(of) = self.topics.get_mut(&topic) else { return false };
@@ -399,6 +406,11 @@ impl<M: Message> State<M> {
             && topic.due.is_none_or(|due| at < due)
         {
             topic.due = Some(at);
+            if self.due.len() > 2 * self.topics.len() + FEW {
+                let is_due = |topic: &Topic<M>, at| topic.due == Some(at);
+                self.due
+                    .retain(|Reverse((at, name))| self.topics.get(name).is_some_and(|of| is_due(of, *at)));
+            }
             self.due.push(Reverse((at, name.clone())));
         }
     }
@@ -429,13 +441,8 @@ fn guard<M, T>(topic: &mut Topic<M>, deed: impl FnOnce(&mut Topic<M>) -> T) -> O
     panic::catch_unwind(AssertUnwindSafe(|| deed(topic))).ok()
 }
 
-/// The next of a sequence of numbers that nobody guesses to repeat: splitmix64.
-pub(crate) fn mix(last: u64) -> u64 {
-    let mut number = last.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    number = (number ^ (number >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    number ^ (number >> 31)
-}
+/// So many void entries do not matter.
+const FEW: usize = 64;
 
 #[cfg(test)]
 mod model;

@@ -72,6 +72,9 @@ counters! {
         topics: u64,
         /// Members of them: a client counts once for each of its topics.
         members: u64,
+        /// What the messages weigh that are in memory: those of topics, and those that clients have still to read of topics
+        /// that have ended.
+        held_bytes: u64,
         /// Joins so far.
         joins: u64,
         /// Leaves so far, by their cause.
@@ -125,7 +128,7 @@ counters! {
         overflowed: u64,
         /// Deliveries from other nodes that were no message.
         undecodable: u64,
-        /// Messages that nobody waited for a receipt of, and that could not be published for all nodes.
+        /// Messages that nobody waited for a receipt of, and that could not be published, or not for all nodes.
         unpublished: u64,
     }
 }

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use crate::conf::{Excess, HubConf};
 use crate::error::{Cause, Error, Evicted};
+use crate::event::Reason;
 use crate::identity::ClientId;
-use crate::inbox::Inbox;
-use crate::member::Parting;
-use crate::name::UserId;
+use crate::inbox::{Inbox, Item};
+use crate::member::{Member, Parting};
+use crate::name::{TopicName, UserId};
 
 /// An index of clients, by their number and by their user.
 pub(crate) struct Users<M> {
@@ -70,6 +71,26 @@ impl<M> Users<M> {
             Whom::Client(client) => self.clients.get(client).map_or(&[], std::slice::from_ref),
             Whom::User(user) => self.users.get(user).map_or(&[], Vec::as_slice),
         }
+    }
+
+    /// Ends those who are meant, and returns how many there were.
+    pub(crate) fn kick(&self, whom: &Whom) -> usize {
+        let clients = self.find(whom);
+        for inbox in clients {
+            inbox.end(Evicted::new(Cause::Kicked));
+            inbox.leave_all(Parting::Clean);
+        }
+        clients.len()
+    }
+
+    /// Takes those who are meant out of a topic, and returns how many were in it.
+    pub(crate) fn unsubscribe(&self, whom: &Whom, topic: &TopicName, reason: Reason) -> usize {
+        let members = self.find(whom).iter().filter_map(|inbox| inbox.forget(topic));
+        let leave = |member: Arc<Member<M>>| {
+            member.leave(Parting::Unsubscribed);
+            member.inbox.push(Item::Left(member.clone(), Some(reason)));
+        };
+        members.map(leave).count()
     }
 
     pub(crate) fn clients(&self) -> impl Iterator<Item = &Arc<Inbox<M>>> {

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 
-use hub::{Client, Hub, HubConf, Outlet, TopicConf};
+use hub::{Client, Hub, HubConf, Identity, Join, Outlet, TopicConf};
 
 /// Takes messages while it has room.
 #[derive(Clone)]
@@ -179,4 +179,37 @@ async fn nothing_is_lost_or_doubled_between_outlet_and_task() {
     reader.await.unwrap();
 
     assert!(outlet.taken() == (0..COUNT).collect::<Vec<_>>(), "gapless and in order");
+}
+
+/// Takes everything, and says so to all.
+struct Shout(&'static str, Arc<Mutex<Vec<&'static str>>>);
+
+impl Outlet<u32> for Shout {
+    fn offer(&self, _first: u64, messages: &[u32]) -> usize {
+        self.1.lock().expect("not poisoned").push(self.0);
+        messages.len()
+    }
+}
+
+#[tokio::test]
+async fn a_topic_has_its_turn_while_thousands_are_told_in_another() {
+    let hub = Hub::spawn(HubConf { shards: 1, ..HubConf::default() });
+    let told = Arc::<Mutex<Vec<_>>>::default();
+    let mut clients = Vec::new();
+    for topic in std::iter::repeat_n("large", 2_000).chain(["small"]) {
+        let mut client = hub.connect(Identity::default()).await.unwrap();
+        client.join(topic, Join::new()).await.unwrap();
+        client.attach(Arc::new(Shout(topic, told.clone())));
+        assert_eq!(read(&mut client, Waker::noop()), None);
+        clients.push(client);
+    }
+    for topic in ["large", "small"] {
+        hub.try_publish(topic, 1).unwrap();
+    }
+    while told.lock().unwrap().len() < clients.len() {
+        tokio::task::yield_now().await;
+    }
+    let told = told.lock().unwrap();
+    let at = told.iter().position(|topic| *topic == "small").expect("it is told");
+    assert!(at < 1_000, "after {at} of {}", told.len());
 }

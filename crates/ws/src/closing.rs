@@ -1,7 +1,8 @@
+use std::future::pending;
 use std::io;
 use std::time::Duration;
 
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::close::{CloseCode, CloseFrame};
 use crate::end::End;
@@ -22,7 +23,33 @@ pub(crate) async fn leave(
     if end == End::PongTimeout {
         within = Duration::ZERO; // it does not answer, so that there is nothing to wait for
     }
-    (end, close(inbound, &frame, within).await)
+    if end != End::TooSlow {
+        return (end, close(inbound, &frame, within).await);
+    }
+    let (outbox, patience) = (inbound.outbox().clone(), inbound.conf().evict_timeout);
+    let is_clean = tokio::select! {
+        biased; // the close is tried, however short the patience
+        is_clean = close(inbound, &frame, within) => is_clean,
+        () = stuck(&outbox, patience) => {
+            outbox.cut();
+            false
+        }
+    };
+    (end, is_clean)
+}
+
+/// Is ready when the socket has taken nothing for this time of what is left for it.
+async fn stuck(outbox: &Outbox, patience: Duration) {
+    let (mut taken, mut silent) = (outbox.sent().bytes, 0);
+    // Of ten parts of the time the byte before may have been taken in one.
+    while silent < 9 {
+        sleep(patience / 10).await;
+        if outbox.backlog().bytes == 0 {
+            pending::<()>().await; // it has our close
+        }
+        let before = std::mem::replace(&mut taken, outbox.sent().bytes);
+        silent = if taken == before { silent + 1 } else { 0 };
+    }
 }
 
 /// Which end it is, and what the peer is told where it does not know yet.

@@ -84,6 +84,10 @@ pub struct WsConf {
     /// default 5 s.
     #[serde(with = "range::Millis::<0, 3_600_000>")]
     pub close_timeout: Duration,
+    /// How long a client that the hub gave up, as it was too slow, may take not a byte of what is left for it, our close frame
+    /// last; then it is cut, also within `CloseTimeout`. 0 to 1 h; default 1 s.
+    #[serde(with = "range::Millis::<0, 3_600_000>")]
+    pub evict_timeout: Duration,
     /// Whether and how messages are compressed.
     pub compression: Compression,
 }
@@ -227,6 +231,7 @@ impl Default for WsConf {
             write_timeout: Duration::from_secs(10),
             max_queued_bytes: 1 << 20,
             close_timeout: Duration::from_secs(5),
+            evict_timeout: Duration::from_secs(1),
             compression: Compression::default(),
         }
     }

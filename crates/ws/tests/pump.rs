@@ -1,17 +1,26 @@
 //! A socket and a hub's client.
 
 use std::num::NonZeroUsize;
+use std::time::Duration;
 
 use hub::{Hub, HubConf, TopicConf};
 use rest::Engine;
 use rest::extract::State;
-use tokio::net::TcpSocket;
+use tokio::io::AsyncReadExt;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::JoinHandle;
-use ws::{CloseCode, CloseFrame, Error, Message, Prepared, WebSocket, WsConf};
+use tokio::time::Instant;
+use ws::{CloseCode, CloseFrame, Error, Message, Prepared, Upgrader, WebSocket, WsConf};
 
 use crate::support::{Peer, Served, close, conf, masked, pair, request, serve, text};
 
 const WIDE: usize = 1 << 20;
+
+/// A message that fills buffers soon.
+const LONG: &str = match str::from_utf8(&[b'x'; 60_000]) {
+    Ok(long) => long,
+    Err(_) => unreachable!(),
+};
 
 fn hub(max_messages: usize, queue: usize) -> Hub<Prepared> {
     let [max_messages, queue] = [max_messages, queue].map(|n| NonZeroUsize::new(n).expect("not zero"));
@@ -39,13 +48,14 @@ async fn chat(socket: WebSocket, State(hub): State<Hub<Prepared>>) -> Result<(),
 }
 
 async fn served(hub: &Hub<Prepared>) -> Served {
+    let patient = WsConf { evict_timeout: Duration::from_secs(3600), ..WsConf::default() };
     let mut engine = Engine::with_state(conf(), hub.clone());
-    engine.add_route(ws::route("/ws", chat));
+    engine.add_route(Upgrader::new(patient).route("/ws", chat));
     serve(engine).await
 }
 
 /// Opens a socket, and waits until it is in the hub.
-async fn join(served: &Served, hub: &Hub<Prepared>) -> Peer<tokio::net::TcpStream> {
+async fn join(served: &Served, hub: &Hub<Prepared>) -> Peer<TcpStream> {
     let (mut online, before) = (hub.online(), hub.len());
     let peer = served.open("/ws").await;
     online.wait_for(|now| *now == before + 1).await.expect("the hub is open");
@@ -89,8 +99,7 @@ async fn a_slow_client_is_evicted_while_the_others_go_on() {
         assert_eq!(fast.text().await, long);
     }
     // then the slow one is gone at once, though its write is stuck
-    let error =
-        tokio::time::timeout(std::time::Duration::ZERO, slow_pump).await.unwrap().unwrap().unwrap_err();
+    let error = tokio::time::timeout(Duration::ZERO, slow_pump).await.unwrap().unwrap().unwrap_err();
     let frame = error.close_frame().unwrap();
     assert_eq!(frame.code(), CloseCode::TRY_AGAIN_LATER);
     assert!(frame.reason().starts_with("too slow: fell "), "{frame}");
@@ -99,32 +108,64 @@ async fn a_slow_client_is_evicted_while_the_others_go_on() {
     assert_eq!(fast.text().await, "and on");
 }
 
-#[tokio::test]
-async fn an_evicted_client_who_reads_again_is_told_1013() {
-    // given a client with a short receive buffer, who does not read
-    let hub = hub(8, 100);
-    let served = served(&hub).await;
-    let mut fast = join(&served, &hub).await;
-    let socket = TcpSocket::new_v4().unwrap();
-    socket.set_recv_buffer_size(4096).unwrap();
-    let mut slow = Peer::client(socket.connect(served.addr).await.unwrap());
+/// A client with a short receive buffer, who does not read, and who is evicted, as so much is said that no buffer holds it; then
+/// one who reads all, and how many messages that were.
+async fn evicted(served: &Served, hub: &Hub<Prepared>) -> ([Peer<TcpStream>; 2], usize) {
+    let mut fast = join(served, hub).await;
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.set_recv_buffer_size(4096).expect("it may be short");
+    let mut slow = Peer::client(socket.connect(served.addr).await.expect("the engine listens"));
     slow.write(request("/ws", &[])).await;
     slow.head().await;
-    hub.online().wait_for(|now| *now == 2).await.unwrap();
-    // when so much is said that no buffer holds it
-    let long = "x".repeat(60_000);
+    hub.online().wait_for(|now| *now == 2).await.expect("the hub is open");
     let mut said = 0;
     while hub.len() == 2 {
-        hub.broadcast(long.as_str().into()).await.unwrap();
-        assert_eq!(fast.text().await, long);
+        hub.broadcast(LONG.into()).await.expect("the hub is open");
+        assert_eq!(fast.text().await, LONG);
         said += 1;
         assert!(said < 10_000, "the slow client is never evicted");
     }
-    // then it gets what was on its way, and why it gets no more
+    ([slow, fast], said)
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_evicted_client_that_takes_nothing_is_cut_within_a_second_of_its_last_byte() {
+    // given a client who takes a byte now and then, and is evicted
+    let hub = hub(4, 100);
+    let (socket, mut peer) = pair(WsConf::default(), 16).await;
+    let pump = socket.run({
+        let client = hub.register().await.unwrap();
+        |socket| ws::pump(socket, client).into_future()
+    });
+    let pump = tokio::spawn(pump);
+    for _ in 0..10 {
+        hub.broadcast("x".repeat(100).into()).await.unwrap();
+        settled(&hub).await;
+    }
+    assert!(hub.stats().evicted.total() == 1 && !pump.is_finished(), "its close is tried");
+    for _ in 0..3 {
+        tokio::time::sleep(Duration::from_millis(800)).await;
+        peer.io.read_u8().await.unwrap();
+    }
+    // when it takes nothing more
+    let last = Instant::now();
+    let end = pump.await.unwrap().unwrap_err();
+    // then it is cut, though it might have five seconds for its close
+    assert_eq!(end.close_frame().unwrap().code(), CloseCode::TRY_AGAIN_LATER);
+    let took = last.elapsed();
+    assert!(took > Duration::from_millis(800) && took <= Duration::from_secs(1), "{took:?}");
+}
+
+#[tokio::test]
+async fn an_evicted_client_who_reads_again_is_told_1013() {
+    let hub = hub(8, 100);
+    let served = served(&hub).await;
+    let ([mut slow, _fast], said) = evicted(&served, &hub).await;
+    // It gets what was on its way, and why it gets no more.
     let mut frame = slow.frame().await;
     let mut heard = 0;
     while frame.first == 0x81 {
-        assert_eq!(frame.payload.len(), long.len(), "no frame is torn");
+        assert_eq!(frame.payload.len(), LONG.len(), "no frame is torn");
         heard += 1;
         frame = slow.frame().await;
     }

@@ -179,6 +179,17 @@ fn in_ws_only_three_files_name_the_upgrade_of_rest() {
     assert_eq!(knowing, ["crates/ws/src/route.rs", "crates/ws/src/session.rs", "crates/ws/src/upgrader.rs"]);
 }
 
+/// A clock on the wall may jump.
+#[test]
+fn nothing_of_the_hub_depends_on_the_time_of_day_but_what_is_told_of_it() {
+    let clocks = ["SystemTime", "UNIX_EPOCH", "Timestamp", "Zoned"];
+    let knowing: Vec<_> = code_below("crates/hub/src/")
+        .filter(|(_, code)| words(code).any(|word| clocks.contains(&word)))
+        .map(|(file, _)| file)
+        .collect();
+    assert_eq!(knowing, ["crates/hub/src/protocol/json.rs"]);
+}
+
 /// The identifiers of a text, in their order.
 fn words(code: &str) -> impl Iterator<Item = &str> {
     code.split(|c: char| !(c.is_alphanumeric() || c == '_')).filter(|word| !word.is_empty())

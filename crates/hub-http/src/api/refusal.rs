@@ -13,7 +13,8 @@ pub(super) fn refuse(error: HubError) -> Error {
             let msg = format!("{error}: it is at offset {}, epoch {}", position.offset, position.epoch);
             return Error::new(StatusCode::GONE, msg);
         }
-        HubError::Closed
+        HubError::NoMoreTopics
+        | HubError::Closed
         | HubError::Draining(_)
         | HubError::Full
         | HubError::Unavailable

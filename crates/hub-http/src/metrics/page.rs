@@ -17,6 +17,7 @@ pub(super) fn write(hubs: &[(&str, Stats)], encoder: &mut DescriptorEncoder<'_>)
     page.gauge("hub_users", "Users who are connected", |it| it.users)?;
     page.gauge("hub_topics", "Topics that there are", |it| it.topics)?;
     page.gauge("hub_subscriptions", "Members of topics", |it| it.members)?;
+    page.gauge("hub_held_bytes", "What the messages in memory weigh", |it| it.held_bytes)?;
     page.gauge("hub_drain_remaining", "Clients that a drain has still to end", |it| it.drain_remaining)?;
 
     page.counter("hub_joins", "Joins", |it| it.joins)?;

@@ -19,8 +19,8 @@ use super::status::{Status, Trouble};
 use super::uplink::Uplink;
 use super::wish::Wish;
 use crate::message::Message;
+use crate::mix::mix;
 use crate::name::TopicName;
-use crate::state::mix;
 
 pub(crate) struct Keeper<M> {
     uplink: Arc<Uplink<M>>,

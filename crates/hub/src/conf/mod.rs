@@ -45,6 +45,9 @@ pub struct HubConf {
     pub shards: usize,
     /// How many commands may wait for each loop; 1024 by default. Whoever comes then waits for a place.
     pub queue: NonZeroUsize,
+    /// How many topics there may be; 1,000,000 by default, of which each loop has an equal part. Joining one more, or
+    /// publishing there, is refused until others have ended, as they do when nobody is there and nothing is kept.
+    pub max_topics: NonZeroUsize,
     /// How many topics a client may be in; 100 by default. Joining one more is refused.
     pub max_topics_per_client: NonZeroUsize,
     /// How many direct messages and notices may wait for a client; 64 by default. One more, and the client is evicted.
@@ -127,6 +130,7 @@ impl Default for HubConf {
             topics: BTreeMap::new(),
             shards: 0,
             queue: nonzero(1024),
+            max_topics: nonzero(1_000_000),
             max_topics_per_client: nonzero(100),
             max_direct: nonzero(64),
             max_clients_per_user: 0,

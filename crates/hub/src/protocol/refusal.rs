@@ -80,7 +80,8 @@ impl From<Error> for Refusal {
             Error::Draining(after) => {
                 return Self::new(ErrorCode::Draining, error.to_string()).retry_after(after);
             }
-            Error::Full
+            Error::NoMoreTopics
+            | Error::Full
             | Error::Ended(_)
             | Error::Closed
             | Error::Unavailable

@@ -11,7 +11,7 @@ impl Counter {
         self.0.load(Ordering::Relaxed)
     }
 
-    /// For what several tasks count.
+    /// For what several tasks count. A number that wraps around is taken away.
     pub(crate) fn add(&self, more: u64) {
         self.0.fetch_add(more, Ordering::Relaxed);
     }

@@ -112,8 +112,9 @@ impl<M: Message + fmt::Debug> TestHub<M> {
         let kept_for = if is_kept_elsewhere { Duration::ZERO } else { self.hub.shared.conf.kept_for() };
         time::sleep(kept_for + A_MINUTE).await;
         let stats = self.hub.stats();
-        let left = [stats.clients, stats.users, stats.members, stats.topics];
-        assert_eq!(left, [0; 4], "clients, users, members and topics that are left");
+        let left = [stats.clients, stats.users, stats.members, stats.topics, stats.held_bytes];
+        assert_eq!(left, [0; 5], "clients, users, members, topics, and bytes of messages that are left");
+        assert_eq!((stats.queued(), stats.drain_remaining), (0, 0), "commands, and clients to drain");
         self.hub.close().await;
     }
 }

@@ -12,9 +12,9 @@ use crate::backplane::engine::{Beat, Interest, Peer, Subscribed};
 use crate::backplane::parcel::{Delivery, Move, Parcel};
 use crate::backplane::{Capabilities, Node, NodeId};
 use crate::conf::TopicConf;
+use crate::mix::mix;
 use crate::name::TopicName;
 use crate::receipt::{Epoch, Receipt};
-use crate::state::mix;
 
 pub(super) struct Broker {
     can: Capabilities,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::state::mix;
+use crate::mix::mix;
 
 /// What becomes of deliveries, by chance. Nothing, by default.
 ///

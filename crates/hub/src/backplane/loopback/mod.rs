@@ -43,9 +43,9 @@ use self::post::{Order, Post, Setting};
 use super::engine::{Answer, Beat, Capabilities, Engine, Interest, Subscribed};
 use super::{EngineError, Move, Node, NodeId, Parcel, Sink};
 use crate::conf::TopicConf;
+use crate::mix::mix;
 use crate::name::TopicName;
 use crate::receipt::Receipt;
-use crate::state::mix;
 
 /// What joins the hubs. Its clones are the same bus.
 ///

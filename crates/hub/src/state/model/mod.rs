@@ -167,7 +167,7 @@ fn confs() -> impl Strategy<Value = HubConf> {
     );
     let stall = prop::sample::select(vec![0u64, 3, 1_000]);
     let limits = (1..6usize, 5..40usize, 0..3usize);
-    let users = (0..3usize, any::<bool>());
+    let users = (0..3usize, any::<bool>(), 1..4usize);
     (policy, max_age, history, presence, stall, limits, users).prop_map(
         |(policy, max_age, history, presence, stall, limits, users)| {
             let topic = TopicConf {
@@ -195,6 +195,8 @@ fn confs() -> impl Strategy<Value = HubConf> {
             HubConf {
                 topic,
                 max_direct: number(3),
+                shards: 1,
+                max_topics: number(users.2),
                 max_clients_per_user: users.0,
                 excess_clients: if users.1 { Excess::Refuse } else { Excess::Replace },
                 ..HubConf::default()

@@ -161,8 +161,13 @@ impl World {
         }
         self.state.gauge();
         let counts = &self.counters.of_loop;
-        for gauge in [&counts.clients, &counts.users, &counts.topics, &counts.members] {
-            assert_eq!(gauge.get(), 0, "of clients, users, topics and members something is left: {counts:?}");
+        let gauges = [&counts.clients, &counts.users, &counts.topics, &counts.members, &counts.held_bytes];
+        for gauge in gauges {
+            assert_eq!(
+                gauge.get(),
+                0,
+                "of clients, users, topics, members, bytes something is left: {counts:?}"
+            );
         }
         assert!(self.state.deadline().is_none() && !self.state.has_passes(), "something is still to be done");
     }
@@ -207,8 +212,12 @@ impl World {
         }
         let entry = Entry { at: self.now, ..Entry::new(post) };
         let (reply, mut answer) = oneshot::channel();
+        let is_refused = self.is_refused(publish.topic);
         let topic = TopicName::new(publish.topic).unwrap();
         let is_full = self.state.handle(Command::Publish { topic, entry, key, reply: Some(reply) }, self.now);
+        if is_refused {
+            return assert_eq!(answer.try_recv(), Ok(Err(Error::NoMoreTopics)));
+        }
         let owner = owner.map(|user| user.to_string());
         let key = publish.key.map(|key| (owner, key.to_string()));
         let (offset, is_retry) = self.reference.publish(publish.topic, line, key);
@@ -229,6 +238,12 @@ impl World {
         let receipt = receipt.expect("it is published");
         assert_eq!((receipt.position.offset, receipt.duplicate), (offset, is_retry), "the receipt");
         self.reference.room(topic).epoch.get_or_insert(receipt.position.epoch);
+    }
+
+    /// Whether the topic is not there, and would be one too many.
+    fn is_refused(&self, topic: &str) -> bool {
+        let rooms = &self.reference.rooms;
+        !rooms.contains_key(topic) && rooms.len() >= self.conf.max_topics.get()
     }
 
     /// Something new to be said in a topic.
@@ -293,6 +308,9 @@ impl World {
 
     fn announcement(&mut self) -> Option<Announcement> {
         while let Ok(announcement) = self.announcements.try_recv() {
+            let is_other =
+                |of: &Announcement| (&of.topic, of.life) != (&announcement.topic, announcement.life);
+            assert!(self.untold.iter().all(is_other), "one change of a topic at a time is on its way");
             self.reference.room(announcement.topic.as_str()).tells(&self.conf.topic.presence, self.now);
             self.untold.push_back(announcement);
         }

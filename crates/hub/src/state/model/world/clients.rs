@@ -75,10 +75,16 @@ impl World {
             (Whence::Back, Some(position)) => (Join::new().since(*position), From::After(*position)),
             (Whence::Now | Whence::Back, _) => (Join::new(), From::Now),
         };
-        let recovered = self.reference.join(slot, topic, from, self.now);
+        let (inbox, is_refused) = (client.inbox.clone(), self.is_refused(topic));
         let (reply, mut answer) = oneshot::channel();
-        let inbox = client.inbox.clone();
-        self.state.handle(Command::Join { topic: name, inbox, join, reply }, self.now);
+        self.state.handle(Command::Join { topic: name.clone(), inbox: inbox.clone(), join, reply }, self.now);
+        if is_refused {
+            assert_eq!(answer.try_recv().unwrap().err(), Some(Error::NoMoreTopics));
+            inbox.forget(&name);
+            return;
+        }
+        let recovered = self.reference.join(slot, topic, from, self.now);
+        let client = self.clients.get_mut(&slot).unwrap();
         let (membership, joined) = answer.try_recv().unwrap().unwrap().unwrap();
         client.inbox.joined(membership.member());
         client.seats.sit(membership);
