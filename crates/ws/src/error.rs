@@ -4,7 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use tokio_tungstenite::tungstenite;
-use tokio_tungstenite::tungstenite::error::{CapacityError, ProtocolError};
+use tokio_tungstenite::tungstenite::error::ProtocolError;
 
 use crate::close::{CloseCode, CloseFrame};
 use crate::end::End;
@@ -171,9 +171,6 @@ impl From<tungstenite::Error> for Error {
         match error {
             tungstenite::Error::Io(error) => error.into(),
             tungstenite::Error::Utf8(_) => Kind::Utf8.into(),
-            tungstenite::Error::Capacity(CapacityError::MessageTooLong { max_size, .. }) => {
-                Kind::TooBig(max_size).into()
-            }
             tungstenite::Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => {
                 Kind::Lost(None).into()
             }

@@ -112,24 +112,3 @@ impl Head {
         }
     }
 }
-
-/// The longest head that [`write_slice_head`] writes.
-pub(crate) const MAX_SLICE_HEAD: usize = 8;
-
-/// Writes a masked frame's head to the front of `out`, and returns its length.
-pub(crate) fn write_slice_head(out: &mut [u8], first: u8, len: u16, mask: [u8; 4]) -> usize {
-    out[0] = first;
-    let end = match u8::try_from(len) {
-        Ok(len @ ..=125) => {
-            out[1] = MASK | len;
-            2
-        }
-        _ => {
-            out[1] = MASK | 126;
-            out[2..4].copy_from_slice(&len.to_be_bytes());
-            4
-        }
-    };
-    out[end..end + 4].copy_from_slice(&mask);
-    end + 4
-}

@@ -9,8 +9,9 @@ use tokio::time::Instant;
 use crate::compression::Agreed;
 use crate::conf::WsConf;
 use crate::inflate::{Inflater, Limits};
-use crate::inspector::{Inspector, Whole};
+use crate::inspector::Inspector;
 use crate::intake::Intake;
+use crate::message::Message;
 use crate::outbox::{Outbox, Packed};
 use crate::verdict::Verdict;
 
@@ -37,7 +38,7 @@ pub(crate) struct Gate {
     intake: Intake,
     inspector: Inspector,
     verdict: Option<Verdict>,
-    whole: Option<Whole>,
+    whole: Option<Message>,
     /// Whether tungstenite has been given something and has not asked for more since.
     is_passing: bool,
     /// What reading has failed with, for tungstenite.
@@ -83,9 +84,9 @@ impl Gate {
         self.verdict
     }
 
-    /// The next message, if it can go past tungstenite: that has nothing to do, and the message is there whole. `None` is for
-    /// tungstenite to find out what is next.
-    pub(crate) fn poll_next_whole(&mut self, cx: &mut Context<'_>) -> Poll<Option<Whole>> {
+    /// The next message, if tungstenite has nothing to do and the message is there whole. `None` is for tungstenite to find out
+    /// what is next.
+    pub(crate) fn poll_next_whole(&mut self, cx: &mut Context<'_>) -> Poll<Option<Message>> {
         if self.is_passing || self.verdict.is_some() {
             return Poll::Ready(None);
         }
@@ -112,8 +113,8 @@ impl Gate {
         }))
     }
 
-    /// The message that goes past tungstenite, which has nothing to do until it is taken.
-    pub(crate) fn take_whole(&mut self) -> Option<Whole> {
+    /// The message that was found instead of anything for tungstenite, which has nothing to do until it is taken.
+    pub(crate) fn take_whole(&mut self) -> Option<Message> {
         self.whole.take()
     }
 

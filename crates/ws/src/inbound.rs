@@ -152,8 +152,7 @@ impl Inbound {
                 Poll::Ready(whole) => (whole, Poll::Pending),
                 Poll::Pending => (None, Poll::Pending),
             };
-            if let Some(whole) = whole {
-                let message = Message::try_from(whole).inspect_err(|_| self.phase = Phase::Broken)?;
+            if let Some(message) = whole {
                 return Poll::Ready(self.count(message));
             }
             let Poll::Ready(next) = next else {
@@ -161,12 +160,6 @@ impl Inbound {
                 continue;
             };
             match next {
-                Some(Ok(tungstenite::Message::Text(text))) => {
-                    return Poll::Ready(self.count(Message::Text(Text::received(text))));
-                }
-                Some(Ok(tungstenite::Message::Binary(bytes))) => {
-                    return Poll::Ready(self.count(Message::Binary(bytes)));
-                }
                 // Not the end yet: the echo goes into the outbox with the next poll, which then says `None`.
                 Some(Ok(tungstenite::Message::Close(Some(frame)))) => {
                     self.peer_close =
@@ -180,7 +173,7 @@ impl Inbound {
                         }
                     }
                 }
-                // The answer to a ping is in the outbox already.
+                // The answer to a ping is in the outbox already. Messages have gone past tungstenite.
                 Some(Ok(_)) => {}
                 Some(Err(error)) => {
                     self.phase = Phase::Broken;

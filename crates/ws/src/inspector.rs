@@ -1,6 +1,6 @@
-//! Which frames of a peer get through to tungstenite, and in which slices. Plain data and slices of bytes: no socket, no
-//! clock, no waiting. `payload.rs` has what happens behind a head, and `inflated.rs` where that is
-//! compressed.
+//! What becomes of a peer's bytes: messages, control frames for tungstenite, or a verdict. Plain data and slices of bytes: no
+//! socket, no clock, no waiting. `payload.rs` has what happens behind a head, `inflated.rs` where that is compressed, and
+//! `assembly.rs` puts the messages together.
 
 use tokio::time::Instant;
 
@@ -8,21 +8,19 @@ use crate::allowance::Allowance;
 use crate::conf::WsConf;
 use crate::frame::{BINARY, CLOSE, CONTINUATION, FIN, Head, MAX_HEAD, RSV, RSV1, TEXT};
 use crate::inflate::Inflater;
+use crate::message::Message;
 use crate::role::Role;
 use crate::verdict::Verdict;
 
 mod payload;
 mod inflated;
+mod assembly;
 
-use inflated::Inflated;
+use assembly::Assembly;
 
 /// The first bytes of messages of one frame that is not compressed.
 const PLAIN_TEXT: u8 = FIN | TEXT;
 const PLAIN_BINARY: u8 = FIN | BINARY;
-
-/// A frame up to this length goes on as it is, its head before its payload is there; tungstenite makes room for that
-/// much, which its read buffer has anyway. Less than what the gate passes at once.
-const DIRECT: u16 = 320;
 
 /// How many frames are judged in one pass: more than there is room for, where they are passed on.
 const FRAMES: u64 = 128;
@@ -30,15 +28,14 @@ const FRAMES: u64 = 128;
 /// How many bytes of a message count as progress, so that the time it may take begins anew.
 const PROGRESS: u64 = 64 * 1024;
 
-/// Judges a peer's frames by their heads, and passes on what is in order, masked as a client's whichever the peer is.
+/// Judges a peer's frames by their heads, puts messages together, and passes on control frames, masked as a client's whichever
+/// the peer is.
 ///
 /// A verdict is given on the bytes of a head alone, as soon as they are there, and nothing of the frame or of what is
 /// behind it is passed on. What was before it is.
 ///
-/// A longer frame is passed on in slices of what has come in, each as a fragment of its own: tungstenite makes room for
-/// what a head announces, and must not believe one that announces more than there is. Where a message is there whole, and
-/// has one frame, all that would only cost time: it is taken out and goes past tungstenite. So does a compressed message, which is
-/// put together here, as its memory must be bounded by what it may become and not by twice that.
+/// Messages go past tungstenite, which makes room for what a head announces, and would have to be told less than that, slice by
+/// slice. Putting them together here costs less, and a message's memory is bounded by what has come in of it.
 #[derive(Debug)]
 pub(crate) struct Inspector {
     /// Ours, which says whether the peer must mask or must not.
@@ -48,8 +45,8 @@ pub(crate) struct Inspector {
     allowance: Allowance,
     /// Where compression was agreed on.
     inflater: Option<Box<Inflater>>,
-    /// The compressed message that is not at its end.
-    message: Option<Inflated>,
+    /// The message that is not at its end.
+    message: Option<Assembly>,
     /// Whether there is more to do without any more input.
     has_more: bool,
     /// How many bytes of compressed payloads there were, and what they became.
@@ -57,8 +54,8 @@ pub(crate) struct Inspector {
     inflated: u64,
     /// How much room this pass began with.
     room: usize,
-    /// A message that goes past tungstenite.
-    whole: Option<Whole>,
+    /// A message that is at its end.
+    whole: Option<Message>,
     stage: Stage,
     head: Head,
     /// The fragmented message that is not at its end.
@@ -75,11 +72,11 @@ pub(crate) struct Inspector {
 enum Stage {
     /// In a frame's head, or before it.
     Head,
-    /// In the payload of a frame whose own head was passed.
-    Direct { left: u64 },
-    /// In the payload of a frame that is passed in slices.
-    Sliced { left: u64, mask: [u8; 4], opcode: u8 },
-    /// In the payload of a compressed frame, or at its end.
+    /// In the payload of a control frame, whose head was passed.
+    Control { left: u64 },
+    /// In the payload of a plain message's frame.
+    Plain { left: u64, mask: [u8; 4] },
+    /// In the payload of a compressed message's frame, or at its end.
     Inflated { left: u64, mask: [u8; 4] },
     /// After a close. What comes now is nobody's business.
     Closed,
@@ -91,13 +88,6 @@ struct Fragments {
     count: usize,
     /// As they are on the wire.
     bytes: u64,
-}
-
-/// A message that was there whole, in a frame of its own, with its payload unmasked.
-#[derive(Debug)]
-pub(crate) struct Whole {
-    pub(crate) is_text: bool,
-    pub(crate) payload: Vec<u8>,
 }
 
 /// What [`Inspector::pass`] did.
@@ -137,7 +127,7 @@ impl Inspector {
     /// some of it may be left over.
     pub(crate) fn pass(&mut self, input: &[u8], out: &mut [u8], clock: impl Fn() -> Instant) -> Passed {
         let (all, room) = (input.len(), out.len());
-        self.room = room;
+        (self.room, self.has_more) = (room, false);
         let (mut input, mut out) = (input, out);
         let end = self.run(&mut input, &mut out, clock);
         Passed { read: all - input.len(), written: room - out.len(), verdict: end.err() }
@@ -149,7 +139,7 @@ impl Inspector {
         &mut self,
         input: &mut &[u8],
         clock: impl Fn() -> Instant,
-    ) -> Result<Option<Whole>, Verdict> {
+    ) -> Result<Option<Message>, Verdict> {
         if !self.is_between() || !matches!(**input, [PLAIN_TEXT | PLAIN_BINARY, ..]) {
             return Ok(None);
         }
@@ -166,13 +156,14 @@ impl Inspector {
         self.judge_length()?;
         let length = self.head.length();
         self.count(length, clock)?;
-        self.take_out(payload::at_most(length, payload.len()), self.head.mask(), &mut payload);
+        let message =
+            self.take_out(payload::at_most(length, payload.len()), self.head.mask(), &mut payload)?;
         *input = payload;
-        Ok(self.whole.take())
+        Ok(Some(message))
     }
 
-    /// The message that the last pass ended with, where that goes past tungstenite. All that was before it has been passed.
-    pub(crate) fn take_whole(&mut self) -> Option<Whole> {
+    /// The message that the last pass ended with. All that was before it has been passed.
+    pub(crate) fn take_whole(&mut self) -> Option<Message> {
         self.whole.take()
     }
 
@@ -216,9 +207,14 @@ impl Inspector {
         while self.frames < last {
             let goes_on = match self.stage {
                 Stage::Head => self.pass_head(input, out, &clock)?,
-                Stage::Direct { left } => self.pass_direct(left, input, out),
-                Stage::Sliced { left, mask, opcode } => self.pass_slice(left, mask, opcode, input, out),
-                Stage::Inflated { left, mask } => self.pass_inflated(left, mask, input, out)?,
+                Stage::Control { left } => self.pass_control(left, input, out),
+                // What was passed before has to be read before a message is taken out.
+                Stage::Plain { .. } | Stage::Inflated { .. } if out.len() < self.room => {
+                    self.has_more = true;
+                    false
+                }
+                Stage::Plain { left, mask } => self.take_plain(left, mask, input)?,
+                Stage::Inflated { left, mask } => self.take_inflated(left, mask, input)?,
                 Stage::Closed => {
                     *input = &[];
                     false
@@ -251,15 +247,16 @@ impl Inspector {
         }
         let left = self.head.length();
         self.count(left, clock)?;
-        self.stage = if self.is_compressed() {
-            self.message.get_or_insert_with(|| Inflated::new(self.head.opcode() == TEXT));
-            Stage::Inflated { left, mask: self.head.mask() }
-        } else if let Some(len) = u16::try_from(left).ok().filter(|len| *len <= DIRECT) {
-            payload::put_head(out, self.head.first(), len, self.head.mask());
-            Stage::Direct { left }
-        } else {
-            Stage::Sliced { left, mask: self.head.mask(), opcode: self.head.opcode() }
-        };
+        let (is_compressed, mask) = (self.is_compressed(), self.head.mask());
+        if self.head.is_control() {
+            let len = u8::try_from(left).expect("it is a control frame's");
+            payload::put_head(out, self.head.opcode(), len, mask);
+            self.stage = Stage::Control { left };
+            return Ok(true);
+        }
+        let is_text = self.head.opcode() == TEXT;
+        self.message.get_or_insert_with(|| Assembly::new(is_text, is_compressed));
+        self.stage = if is_compressed { Stage::Inflated { left, mask } } else { Stage::Plain { left, mask } };
         Ok(true)
     }
 
@@ -291,7 +288,8 @@ impl Inspector {
 
     /// Whether the frame whose head is there is one of a compressed message.
     fn is_compressed(&self) -> bool {
-        !self.head.is_control() && (self.message.is_some() || self.head.first() & RSV1 != 0)
+        let begun = self.message.as_ref().map(|message| message.is_compressed);
+        !self.head.is_control() && begun.unwrap_or(self.head.first() & RSV1 != 0)
     }
 
     /// Judges the length's form, and the size of the message so far.

@@ -29,11 +29,13 @@ pub(crate) fn apply(payload: &mut [u8], key: [u8; 4]) {
     if key == [0; 4] {
         return; // which changes nothing
     }
-    let mut wide = [0; 32];
+    let mut wide = [0; 64];
     wide.iter_mut().zip(key.iter().cycle()).for_each(|(wide, key)| *wide = *key);
-    for chunk in payload.chunks_mut(wide.len()) {
-        chunk.iter_mut().zip(&wide).for_each(|(byte, key)| *byte ^= key);
-    }
+    let xor = |bytes: &mut [u8]| bytes.iter_mut().zip(&wide).for_each(|(byte, key)| *byte ^= key);
+    // Blocks whose length the compiler knows, as it makes a few instructions of each.
+    let (blocks, rest) = payload.as_chunks_mut::<64>();
+    blocks.iter_mut().for_each(|block| xor(block));
+    xor(rest);
 }
 
 #[cfg(test)]
@@ -49,7 +51,7 @@ mod tests {
 
     #[test]
     fn a_frame_of_any_length_keeps_its_head_and_its_payload() {
-        for len in [0, 1, 31, 32, 33, 125, 126, 65_535, 65_536] {
+        for len in [0, 1, 63, 64, 65, 125, 126, 65_535, 65_536] {
             let prepared = Prepared::binary(vec![7; len]);
             let head = prepared.len() - len;
             let mut masked = masked(prepared.frame()).to_vec();

@@ -4,9 +4,6 @@ use std::ops::Deref;
 use bytes::Bytes;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
-use crate::error::{Error, Kind};
-use crate::inspector::Whole;
-
 /// A message: one or more frames, put together.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Message {
@@ -46,19 +43,6 @@ impl Message {
     }
 }
 
-impl TryFrom<Whole> for Message {
-    type Error = Error;
-
-    fn try_from(whole: Whole) -> Result<Self, Error> {
-        let payload = Bytes::from(whole.payload);
-        if !whole.is_text {
-            return Ok(Self::Binary(payload));
-        }
-        let text = Utf8Bytes::try_from(payload).map_err(|_| Kind::Utf8)?;
-        Ok(Self::Text(Text::received(text)))
-    }
-}
-
 impl From<Text> for Message {
     fn from(text: Text) -> Self {
         Self::Text(text)
@@ -84,8 +68,6 @@ impl From<Bytes> for Message {
 }
 
 /// Shared text: a `str` that is cheap to clone.
-///
-/// One that was received shares the connection's read buffer. To keep it for long, make a `String` of it.
 #[derive(Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Text(Utf8Bytes);
 

@@ -1,20 +1,10 @@
-//! How a compressed message gets through: it is inflated, put together, and taken out, past tungstenite.
+//! How a compressed message's payload gets through.
 
 use super::payload::at_most;
-use super::{Inspector, Stage, Whole};
+use super::{Inspector, Stage};
 use crate::inflate::Step;
 use crate::mask;
 use crate::verdict::Verdict;
-
-/// What a compressed message has become so far.
-#[derive(Debug, Default)]
-pub(super) struct Inflated {
-    is_text: bool,
-    /// Grows by doubling, but never beyond the limit by more than a [`BLOCK`].
-    bytes: Vec<u8>,
-    /// Up to where a text is known to be UTF-8.
-    valid: usize,
-}
 
 /// How much is inflated before others get the thread, if they should have it.
 const PIECE: usize = 64 * 1024;
@@ -24,28 +14,25 @@ const BLOCK: usize = 4096;
 
 impl Inspector {
     /// Inflates what is there of a payload. `false` where it needs more input, or has done enough for this pass.
-    pub(super) fn pass_inflated(
+    pub(super) fn take_inflated(
         &mut self,
         mut left: u64,
         mut mask: [u8; 4],
         input: &mut &[u8],
-        out: &[u8],
     ) -> Result<bool, Verdict> {
-        // What was passed before has to be read before a message is taken out.
-        self.has_more = out.len() < self.room;
-        let Some(inflater) = self.inflater.as_mut().filter(|_| !self.has_more) else { return Ok(false) };
-        let message = self.message.get_or_insert_default();
+        let (Some(inflater), Some(assembly)) = (&mut self.inflater, &mut self.message) else {
+            return Ok(false);
+        };
         let (is_final, available) = (self.head.is_final(), input.len());
         let is_rest = is_final && available as u64 >= left;
-        let begin = message.bytes.len();
-        let (mut is_frame_end, mut is_message_end) = (false, false);
+        let begin = assembly.len();
+        let mut is_frame_end = false;
         let (mut coded, mut block) = ([0; 512], [0; BLOCK]);
-        while message.bytes.len() - begin < PIECE && !is_frame_end {
+        while assembly.len() - begin < PIECE && !is_frame_end {
             if left == 0 && is_final {
                 let written = inflater.finish(&mut block)?;
-                message.extend(&block[..written], self.max_message_bytes);
-                is_message_end = written == 0;
-                is_frame_end = is_message_end;
+                assembly.push(&block[..written], self.max_message_bytes)?;
+                is_frame_end = written == 0;
                 continue;
             }
             let n = at_most(left, input.len().min(coded.len()));
@@ -63,55 +50,17 @@ impl Inspector {
                 is_frame_end = left == 0;
                 break;
             }
-            message.extend(&block[..step.written], self.max_message_bytes);
+            assembly.push(&block[..step.written], self.max_message_bytes)?;
             *input = &input[step.read..];
             left -= step.read as u64;
             mask.rotate_left(step.read % 4);
         }
-        self.has_more = message.bytes.len() - begin >= PIECE && !is_frame_end;
-        self.inflated += (message.bytes.len() - begin) as u64;
-        if is_message_end {
-            self.whole = self.message.take().map(Inflated::into_whole);
-        } else {
-            message.check()?;
-        }
+        let inflated = assembly.len() - begin;
+        self.has_more = inflated >= PIECE && !is_frame_end;
+        self.inflated += inflated as u64;
         self.deflated += (available - input.len()) as u64;
         self.advance(available - input.len());
         self.stage = Stage::Inflated { left, mask };
-        let goes_on = is_frame_end && self.end_frame();
-        Ok(goes_on && !is_message_end)
-    }
-}
-
-impl Inflated {
-    pub(super) fn new(is_text: bool) -> Self {
-        Self { is_text, ..Self::default() }
-    }
-
-    fn extend(&mut self, more: &[u8], limit: usize) {
-        let len = self.bytes.len() + more.len();
-        if len > self.bytes.capacity() {
-            let capacity = (2 * self.bytes.capacity()).min(limit).max(len);
-            self.bytes.reserve_exact(capacity - self.bytes.len());
-        }
-        self.bytes.extend_from_slice(more);
-    }
-
-    /// Judges a text that is not at its end, where a character may be cut off.
-    fn check(&mut self) -> Result<(), Verdict> {
-        if !self.is_text {
-            return Ok(());
-        }
-        match std::str::from_utf8(&self.bytes[self.valid..]) {
-            Ok(text) => self.valid += text.len(),
-            Err(error) if error.error_len().is_none() => self.valid += error.valid_up_to(),
-            Err(_) => return Err(Verdict::Utf8),
-        }
-        Ok(())
-    }
-
-    fn into_whole(mut self) -> Whole {
-        self.bytes.shrink_to_fit();
-        Whole { is_text: self.is_text, payload: self.bytes }
+        Ok(is_frame_end && self.end_data()?)
     }
 }

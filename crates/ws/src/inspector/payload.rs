@@ -1,66 +1,82 @@
 //! How a frame's payload gets through, once its head has.
 
-use super::{Inspector, PROGRESS, Stage, Whole};
-use crate::frame::{CONTINUATION, FIN, MAX_SLICE_HEAD, TEXT, write_slice_head};
+use super::assembly::Assembly;
+use super::{Inspector, PROGRESS, Stage};
+use crate::frame::{FIN, MASK, TEXT};
 use crate::mask;
+use crate::message::Message;
+use crate::verdict::Verdict;
+
+/// How much of a payload is unmasked at once. A multiple of the key's length, so that each begins with its first byte.
+const BLOCK: usize = 1024;
 
 impl Inspector {
-    /// Passes payload as it is.
-    pub(super) fn pass_direct(&mut self, left: u64, input: &mut &[u8], out: &mut &mut [u8]) -> bool {
+    /// Passes a control frame's payload as it is.
+    pub(super) fn pass_control(&mut self, left: u64, input: &mut &[u8], out: &mut &mut [u8]) -> bool {
         let n = at_most(left, input.len().min(out.len()));
         let (taken, rest) = input.split_at(n);
         put(out, taken);
         *input = rest;
-        self.advance(n);
         let left = left - n as u64;
-        self.stage = Stage::Direct { left };
+        self.stage = Stage::Control { left };
         left == 0 && self.end_frame()
     }
 
-    /// Passes what is there of a payload as a fragment. `false` where it needs more input or room.
-    pub(super) fn pass_slice(
+    /// Takes what is there of a plain message's payload. `false` where it needs more input, or the message is at its end.
+    pub(super) fn take_plain(
         &mut self,
         left: u64,
-        mask: [u8; 4],
-        opcode: u8,
+        mut mask: [u8; 4],
         input: &mut &[u8],
-        out: &mut &mut [u8],
-    ) -> bool {
-        let is_whole = input.len() as u64 >= left && opcode != CONTINUATION && self.head.is_final();
-        if is_whole && self.open.is_none() {
-            // What was passed before has to be read first.
-            if out.len() == self.room {
-                self.take_out(at_most(left, input.len()), mask, input);
-            }
-            return false;
+    ) -> Result<bool, Verdict> {
+        let n = at_most(left, input.len());
+        let (payload, rest) = input.split_at(n);
+        let assembly = self.message.as_mut().expect("it began with its first head");
+        // Of the last frame it is known how much there is to come.
+        let end = if self.head.is_final() { assembly.len() + at_most(left, usize::MAX) } else { usize::MAX };
+        let mut block = [0; BLOCK];
+        for piece in payload.chunks(BLOCK) {
+            let block = &mut block[..piece.len()];
+            block.copy_from_slice(piece);
+            mask::apply(block, mask);
+            assembly.push(block, end.min(self.max_message_bytes))?;
         }
-        let room = out.len().saturating_sub(MAX_SLICE_HEAD).min(u16::MAX.into());
-        let n = at_most(left, input.len().min(room));
-        if n == 0 {
-            return false;
-        }
-        let is_last = n as u64 == left;
-        let first = if is_last && self.head.is_final() { FIN | opcode } else { opcode };
-        let len = u16::try_from(n).expect("it is no more than the room");
-        put_head(out, first, len, mask);
-        let (taken, rest) = input.split_at(n);
-        put(out, taken);
         *input = rest;
-        self.advance(n);
-        let mut mask = mask;
+        let left = left - n as u64;
         mask.rotate_left(n % 4);
-        self.stage = Stage::Sliced { left: left - n as u64, mask, opcode: CONTINUATION };
-        !is_last || self.end_frame()
+        self.advance(n);
+        self.stage = Stage::Plain { left, mask };
+        Ok(left == 0 && self.end_data()?)
     }
 
-    /// Takes a message out, whose payload is there whole.
-    pub(super) fn take_out(&mut self, len: usize, key: [u8; 4], input: &mut &[u8]) {
+    /// Takes a message that is there whole, of a frame of its own.
+    pub(super) fn take_out(
+        &mut self,
+        len: usize,
+        key: [u8; 4],
+        input: &mut &[u8],
+    ) -> Result<Message, Verdict> {
         let (payload, rest) = input.split_at(len);
         let mut payload = payload.to_vec();
         mask::apply(&mut payload, key);
         *input = rest;
-        self.whole = Some(Whole { is_text: self.head.opcode() == TEXT, payload });
+        let message = if self.head.opcode() == TEXT {
+            Message::text(String::from_utf8(payload).map_err(|_| Verdict::Utf8)?)
+        } else {
+            Message::binary(payload)
+        };
         self.end_frame();
+        Ok(message)
+    }
+
+    /// Gets ready for the next frame, after one of a message. `false` where that is at its end, and to be taken first.
+    pub(super) fn end_data(&mut self) -> Result<bool, Verdict> {
+        let is_end = self.head.is_final();
+        if is_end {
+            self.whole = self.message.take().map(Assembly::into_message).transpose()?;
+        }
+        self.end_frame();
+        Ok(!is_end)
     }
 
     /// Notes that so many bytes of a payload have passed.
@@ -77,11 +93,10 @@ pub(super) fn at_most(left: u64, n: usize) -> usize {
     usize::try_from(left).map_or(n, |left| left.min(n))
 }
 
-/// Puts a head that announces so many bytes, masked as tungstenite expects it of a client, whatever came in.
-pub(super) fn put_head(out: &mut &mut [u8], first: u8, len: u16, mask: [u8; 4]) {
-    let mut head = [0; MAX_SLICE_HEAD];
-    let end = write_slice_head(&mut head, first, len, mask);
-    put(out, &head[..end]);
+/// Puts a control frame's head, masked as tungstenite expects it of a client, whatever came in.
+pub(super) fn put_head(out: &mut &mut [u8], opcode: u8, len: u8, mask: [u8; 4]) {
+    put(out, &[FIN | opcode, MASK | len]);
+    put(out, &mask);
 }
 
 /// Copies `bytes` to the front of `out`, which has the room, and shortens it by them.
