@@ -1,4 +1,4 @@
-//! Feeds a server's socket with whatever comes: `cargo +nightly fuzz run socket -- -max_len=4096`, in `crates/ws`.
+//! Feeds a socket with whatever a peer may say: `cargo xtask fuzz socket`.
 //!
 //! What must hold of every input is in `receive.rs`. `corpus/socket` has an input for each kind of frame and offence; the
 //! crate's tests replay it.
@@ -6,5 +6,6 @@
 #![no_main]
 
 mod receive;
+mod reference;
 
 libfuzzer_sys::fuzz_target!(|input: &[u8]| receive::check(input));

@@ -4,6 +4,7 @@
 
 mod test;
 mod conformance;
+mod fuzz;
 mod bench;
 
 mod browser;
@@ -26,6 +27,7 @@ fn main() -> ExitCode {
         }
         Ok(Chore::Test { skipped }) => test::run(&skipped),
         Ok(Chore::Conformance { role, cases, limit }) => conformance::run(role, &cases, limit),
+        Ok(Chore::Fuzz { target, minutes }) => fuzz::run_target(target, minutes),
         Ok(Chore::Bench { arguments }) => bench::run_with(&arguments),
         Err(mistake) => {
             eprintln!("{mistake}\n\n{}", usage());
@@ -51,6 +53,10 @@ enum Chore {
         cases: Selection,
         limit: Duration,
     },
+    Fuzz {
+        target: &'static str,
+        minutes: u64,
+    },
     /// What the words mean is for the program to say that measures.
     Bench {
         arguments: Vec<String>,
@@ -70,6 +76,7 @@ impl Chore {
         match chore {
             "test" => Self::parse_test(&arguments),
             "conformance" => Self::parse_conformance(&arguments),
+            "fuzz" => Self::parse_fuzz(&arguments),
             "bench" => Ok(Self::Bench { arguments: arguments.into_iter().map(str::to_owned).collect() }),
             other => Err(format!("there is no chore `{other}`")),
         }
@@ -100,23 +107,41 @@ impl Chore {
             match argument {
                 "--client" => role = Role::Client,
                 "--cases" => cases = arguments.next().ok_or("`--cases` needs a list of cases")?,
-                "--minutes" => {
-                    let number = arguments.next().and_then(|number| number.parse::<u32>().ok());
-                    minutes = number.ok_or("`--minutes` needs a whole number")?.into();
-                }
+                "--minutes" => minutes = whole_number(arguments.next())?,
                 other => return Err(format!("`conformance` does not know `{other}`")),
             }
         }
         let cases = Selection::parse(cases)?;
         Ok(Self::Conformance { role, cases, limit: Duration::from_secs(minutes * 60) })
     }
+
+    fn parse_fuzz(arguments: &[&str]) -> Result<Self, String> {
+        let mut arguments = arguments.iter();
+        let (mut target, mut minutes) = (fuzz::TARGETS[0], fuzz::MINUTES);
+        while let Some(&argument) = arguments.next() {
+            match argument {
+                "--minutes" => minutes = whole_number(arguments.next())?,
+                name => {
+                    let known = fuzz::TARGETS.into_iter().find(|known| *known == name);
+                    target = known.ok_or_else(|| format!("`fuzz` does not know `{name}`"))?;
+                }
+            }
+        }
+        Ok(Self::Fuzz { target, minutes })
+    }
+}
+
+/// What stands behind `--minutes`.
+fn whole_number(argument: Option<&&str>) -> Result<u64, String> {
+    let number = argument.and_then(|number| number.parse::<u32>().ok());
+    number.map(u64::from).ok_or_else(|| "`--minutes` needs a whole number".to_owned())
 }
 
 fn usage() -> String {
     let row = |(name, purpose): (&str, &str)| format!("\n      {name:11} {purpose}");
     let steps: String = test::STEPS.iter().map(|step| row((step.name, step.purpose))).collect();
     let sets: String = conformance::SETS.iter().map(|set| row((set.name, set.purpose))).collect();
-    let minutes = conformance::MINUTES;
+    let (minutes, fuzz_minutes, targets) = (conformance::MINUTES, fuzz::MINUTES, fuzz::TARGETS.join("|"));
     format!(
         "usage: cargo xtask <chore>\n\n  \
          test [--skip STEP]...   all that must hold before a change lands, step by step:{steps}\n\n  \
@@ -124,6 +149,9 @@ fn usage() -> String {
          the Autobahn testsuite on ws-echo, or on ws-client, for at most LIMIT minutes ({minutes}); needs a Python 2.7 \
          with pip\n      \
          SPEC is a comma list of cases (`6`, `6.4`, `6.4.3`, `12.*.3`) and of sets (core):{sets}\n\n  \
+         fuzz [{targets}] [--minutes N]\n      \
+         feeds a socket, or a route, with what may come over the wire, guided by coverage ({fuzz_minutes}); needs a nightly \
+         compiler\n\n  \
          bench http [--connections N] [--seconds N] [--rounds N]\n      \
          CPU per request of `hello` through the default chain, beside bare hyper and axum, on loopback"
     )
@@ -177,6 +205,14 @@ mod tests {
         assert_eq!(parse("conformance --cases"), Err("`--cases` needs a list of cases".to_owned()));
         assert_eq!(parse("conformance --minutes x"), Err("`--minutes` needs a whole number".to_owned()));
         assert_eq!(parse("conformance --fast"), Err("`conformance` does not know `--fast`".to_owned()));
+    }
+
+    #[test]
+    fn a_fuzz_target_runs_for_ten_minutes_unless_told_otherwise() {
+        assert_eq!(parse("fuzz"), Ok(Chore::Fuzz { target: "socket", minutes: 10 }));
+        assert_eq!(parse("fuzz handshake --minutes 2"), Ok(Chore::Fuzz { target: "handshake", minutes: 2 }));
+        assert_eq!(parse("fuzz sockt"), Err("`fuzz` does not know `sockt`".to_owned()));
+        assert_eq!(parse("fuzz --minutes"), Err("`--minutes` needs a whole number".to_owned()));
     }
 
     #[test]
