@@ -60,13 +60,14 @@ enum End {
     Lost,
 }
 
-/// An offence in a close is tungstenite's to tell, in words of its own.
+/// An offence in a close is tungstenite's to tell, in words of its own. Of a compressed message that is no text, and soon no
+/// compressed data either, one of both is told, whichever comes to light first. The code is the same.
 impl PartialEq for End {
     fn eq(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Closed(one), Self::Closed(other)) => one == other,
             (Self::Offence(code, reason), Self::Offence(other, another)) => {
-                code == other && (reason == another || another == IN_A_CLOSE)
+                code == other && (reason == another || another == IN_A_CLOSE || *code == 1007)
             }
             (Self::Lost, Self::Lost) => true,
             _ => false,

@@ -102,7 +102,7 @@ pub(crate) fn receive(wire: &[u8], rules: &Rules) -> Outcome {
         }
         let body = &wire[after..];
         let whole = body.len() as u64 >= length;
-        let body = if whole { &body[..length as usize] } else { body };
+        let body = usize::try_from(length).ok().and_then(|length| body.get(..length)).unwrap_or(body);
         let plain = body.iter().zip(key.iter().cycle()).map(|(byte, key)| byte ^ key);
         if opcode >= 8 {
             if whole {

@@ -248,6 +248,23 @@ mod tests {
     }
 
     #[test]
+    fn a_frame_looks_back_no_farther_than_its_window_allows() {
+        // Noise that comes again after 100 bytes, after 200, and so on: each window has one more of them than the one before.
+        let mut random = 1u32;
+        let mut noise = || {
+            random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            random.to_be_bytes()[0] & 0x3f
+        };
+        let payload = (0..9).flat_map(|n| (0..100 << n).map(|_| noise()).collect::<Vec<_>>().repeat(2));
+        let payload = payload.collect::<Vec<_>>();
+        let conf = Compression { level: 9, ..Compression::default() };
+        let frames = (9..=15).map(|bits| deflater(&conf, Some(bits)).shared(&Prepared::binary(&payload)));
+        let lengths = frames.inspect(|frame| assert!(is_compressed(frame))).map(|frame| frame.len());
+        let lengths = lengths.collect::<Vec<_>>();
+        assert!(lengths.is_sorted_by(|one, next| one > next), "{lengths:?}");
+    }
+
+    #[test]
     fn with_context_takeover_a_message_can_refer_to_the_one_before() {
         let conf = Compression { server_context_takeover: true, ..Compression::default() };
         let deflater = deflater(&conf, None);

@@ -329,6 +329,32 @@ async fn a_stream_that_is_reset_is_a_connection_that_is_lost() {
     assert_eq!(http2.open("/ws").await.text().await, "HTTP/2.0 -", "the connection lives on");
 }
 
+/// CVE-2023-44487: what is cheap for a client to begin and to give up.
+#[tokio::test]
+async fn streams_that_are_reset_as_soon_as_they_are_opened_leave_nothing_behind() {
+    let (served, _told) = start().await;
+    let (mut other, flood) = (Http2::connect(&served).await, Http2::connect(&served).await);
+    let mut count = 0;
+    while count < 5000 {
+        // The server may have had enough of it.
+        let Ok(mut ready) = flood.requests.clone().ready().await else { break };
+        let Ok((_, mut stream)) = ready.send_request(handshake("/full", VERSION), false) else { break };
+        stream.send_reset(Reason::CANCEL);
+        count += 1;
+    }
+    assert!(count >= 20, "{count} streams");
+    assert_eq!(other.open("/ws").await.text().await, "HTTP/2.0 -", "another connection is served");
+
+    // Whoever was let in is noticed to be gone, and the route's only place is free again.
+    loop {
+        let (answer, _stream) = other.send(handshake("/full", VERSION)).await;
+        if answer.status() == StatusCode::OK {
+            break;
+        }
+        assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+    }
+}
+
 #[tokio::test]
 async fn an_engine_that_stops_closes_the_sockets_of_a_connection_and_then_the_connection() {
     let (served, mut told) = start().await;

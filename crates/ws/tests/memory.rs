@@ -163,8 +163,10 @@ async fn peak(socket: &mut WebSocket) -> (usize, Result<Option<Message>, Error>)
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
     let wire = Wire::default();
+    for kind in [Kind::Server, Kind::CompressingServer, Kind::Client] {
+        idle_and_after_bursts(&wire, kind).await;
+    }
     for compressed in [false, true] {
-        idle_and_after_bursts(&wire, compressed).await;
         in_a_message(&wire, compressed).await;
         behind(&wire, compressed).await;
         in_fragments(&wire, compressed).await;
@@ -175,18 +177,50 @@ async fn main() {
     of_a_server().await;
 }
 
+/// Which end of the connection is measured.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Kind {
+    Server,
+    CompressingServer,
+    Client,
+}
+
+impl Kind {
+    async fn open(self, wire: &Wire) -> WebSocket {
+        if self == Self::Client {
+            let conf = WsConf { max_message_bytes: MIB, ..WsConf::default() };
+            let mut socket = WebSocket::from_raw_client(wire.clone(), conf).await;
+            wait(&mut socket);
+            return socket;
+        }
+        open(wire, self == Self::CompressingServer).await
+    }
+
+    /// A frame as its peer sends it.
+    fn frame(self, first: u8, payload: &[u8]) -> Bytes {
+        let mut head = head(first, payload.len());
+        if self == Self::Client {
+            head.truncate(head.len() - 4);
+            head[1] &= 0x7f;
+        }
+        Bytes::from([&head, payload].concat())
+    }
+}
+
 /// Idle: less than 2 KiB. After messages of 1 MiB: no more than 1.2 times that.
-async fn idle_and_after_bursts(wire: &Wire, compressed: bool) {
-    let noise = noise(MIB);
-    let plain = frame(0x82, &noise);
-    let long = if compressed { frame(0xc2, &deflate(&vec![7; MIB])) } else { plain.clone() };
-    let short: &[u8] =
-        if compressed { b"\xc1\x87\0\0\0\0\xf2\x48\xcd\xc9\xc9\x07\x00" } else { b"\x81\x85\0\0\0\0hello" };
-    let bursts = [&long, &plain, &long].map(|wire| Bytes::from(wire.clone()));
-    let short = Bytes::copy_from_slice(short);
+async fn idle_and_after_bursts(wire: &Wire, kind: Kind) {
+    let plain = kind.frame(0x82, &noise(MIB));
+    let (long, short) = match kind {
+        Kind::CompressingServer => {
+            let short = kind.frame(0xc1, b"\xf2\x48\xcd\xc9\xc9\x07\x00");
+            (kind.frame(0xc2, &deflate(&vec![7; MIB])), short)
+        }
+        _ => (plain.clone(), kind.frame(0x81, b"hello")),
+    };
+    let bursts = [&long, &plain, &long];
     // The thread gets its buffers and its compressors, and the runtime its own.
-    let mut first = open(wire, compressed).await;
-    for said in bursts.iter().chain([&short]) {
+    let mut first = kind.open(wire).await;
+    for said in bursts.into_iter().chain([&short]) {
         wire.say(said);
         let message = first.recv().await.unwrap().unwrap();
         first.send(message).await.unwrap();
@@ -195,10 +229,10 @@ async fn idle_and_after_bursts(wire: &Wire, compressed: bool) {
     drop(first);
 
     let before = held();
-    let mut socket = open(wire, compressed).await;
+    let mut socket = kind.open(wire).await;
     let idle = held() - before;
-    assert!(idle <= 2048, "{idle} bytes for an idle connection, compression {compressed}");
-    for burst in &bursts {
+    assert!(idle <= 2048, "{idle} bytes for an idle connection of a {kind:?}");
+    for burst in bursts {
         wire.say(burst);
         let message = socket.recv().await.unwrap().unwrap();
         assert_eq!(message.len(), MIB);
@@ -208,15 +242,9 @@ async fn idle_and_after_bursts(wire: &Wire, compressed: bool) {
         assert_eq!(socket.recv().await.unwrap().unwrap().len(), 5);
         wait(&mut socket);
         let after = held() - before;
-        assert!(
-            after * 5 <= idle * 6,
-            "{after} bytes after a burst, {idle} before, compression {compressed}"
-        );
+        assert!(after * 5 <= idle * 6, "{after} bytes after a burst, {idle} before, {kind:?}");
     }
-    println!(
-        "compression {compressed}: {idle} bytes of heap for an idle connection, {} after bursts",
-        held() - before
-    );
+    println!("{kind:?}: {idle} bytes of heap for an idle connection, {} after bursts", held() - before);
 }
 
 /// In a message: at most twice what has come in of it beside tungstenite, not what it announces.
