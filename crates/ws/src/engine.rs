@@ -10,9 +10,8 @@ use crate::gate::{Gate, READ_BUFFER};
 
 /// The gate, and tungstenite behind it while that has something to do.
 ///
-/// A message that is there whole goes past tungstenite, and an idle connection has nothing for it: it is made for a control
-/// frame or a part of a message, and is gone when it waits for more and holds nothing. Nobody can tell: between two messages
-/// it remembers nothing.
+/// Messages go past tungstenite, and an idle connection has nothing for it: it is made for a control frame, and for what may
+/// become one, and is gone when it waits for more and holds nothing. Nobody can tell: between two messages it remembers nothing.
 pub(crate) enum Engine {
     Resting(Box<Gate>),
     Running(Box<WebSocketStream<Box<Gate>>>),
