@@ -5,6 +5,7 @@
 mod collector;
 mod protobuf;
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use rest::conf::{ShutdownConf, TelemetryBatcher, TelemetryConf};
@@ -13,6 +14,8 @@ use rest::telemetry::SpansLayer;
 use rest::test::Server;
 use rest::{Body, Engine, Request, RestConf, Route, StatusCode, Upgrade};
 use tokio::io::AsyncWriteExt;
+use tracing::Dispatch;
+use tracing::subscriber::{DefaultGuard, NoSubscriber};
 use tracing_subscriber::layer::SubscriberExt;
 
 use self::collector::{Collector, Span, Value};
@@ -37,6 +40,15 @@ fn sent_to(collector: &Collector, batcher: TelemetryBatcher) -> TelemetryConf {
 
 fn over_http(collector: &Collector) -> TelemetryConf {
     sent_to(collector, TelemetryBatcher::OtlpHttp)
+}
+
+/// Spans of this thread go to the collector, until the guard is dropped.
+fn with_spans() -> DefaultGuard {
+    // While one subscriber is all there is, the thread that comes to a span first says for all threads whether anybody wants
+    // it, and a test beside this one wants none. Of two, tracing asks both.
+    static SECOND: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(NoSubscriber::new()));
+    LazyLock::force(&SECOND);
+    tracing::subscriber::set_default(tracing_subscriber::registry().with(SpansLayer::new()))
 }
 
 fn get(path: &str) -> Request {
@@ -103,7 +115,7 @@ async fn an_answer_from_500_on_is_an_error_and_what_no_route_takes_has_no_path_f
 
 #[tokio::test]
 async fn what_a_handler_opens_is_inside_of_its_requests_span() {
-    let _log = tracing::subscriber::set_default(tracing_subscriber::registry().with(SpansLayer::new()));
+    let _log = with_spans();
     let collector = Collector::start(StatusCode::OK).await;
     let mut engine = engine(over_http(&collector));
     engine.add_route(Route::get("/rows", async || {
@@ -138,7 +150,7 @@ async fn an_upgraded_connection_has_a_span_that_ends_with_it() {
             connection.write_all(b"Hello!").await.unwrap();
         })
     }
-    let _log = tracing::subscriber::set_default(tracing_subscriber::registry().with(SpansLayer::new()));
+    let _log = with_spans();
     let collector = Collector::start(StatusCode::OK).await;
     let mut engine = engine(over_http(&collector));
     engine.add_route(Route::get("/greeting", greet));
