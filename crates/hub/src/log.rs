@@ -3,11 +3,13 @@
 //! Who reads is not known here: a reader brings its cursor.
 
 use std::collections::{HashMap, VecDeque};
+use std::mem;
 use std::sync::{Arc, PoisonError};
 
 use tokio::time::Instant;
 
 use crate::conf::TopicConf;
+use crate::member::Member;
 use crate::message::Message;
 use crate::post::{Audience, Post};
 use crate::receipt::{Epoch, Position};
@@ -67,6 +69,8 @@ pub(crate) struct Ring<M> {
     history: Window,
     /// The newest of the entries that replace each other, by their word.
     newest: HashMap<Arc<str>, u64>,
+    /// Members who have read everything, and whose cursors the loop has not taken yet.
+    caught_up: Vec<Arc<Member<M>>>,
     closed: bool,
     /// What all that was ever appended weighs.
     bytes: u64,
@@ -112,6 +116,7 @@ impl<M> Log<M> {
             lag: Window::new(conf.max_messages.get(), conf.max_bytes.get(), conf.max_age()),
             history: Window::new(history.max_messages, history.max_bytes, Some(history.max_age)),
             newest: HashMap::new(),
+            caught_up: Vec::new(),
             closed: false,
             bytes: 0,
             shift: 0,
@@ -144,9 +149,15 @@ impl<M> Log<M> {
         ring.bounds()
     }
 
-    /// Appends entries, all under one lock.
-    pub(crate) fn append(&self, entries: impl Iterator<Item = Entry<M>>, now: Instant) -> Bounds {
+    /// Appends entries, all under one lock, and gives those who have caught up, for an empty list.
+    pub(crate) fn append(
+        &self,
+        entries: impl Iterator<Item = Entry<M>>,
+        now: Instant,
+        empty: &mut Vec<Arc<Member<M>>>,
+    ) -> Bounds {
         let mut ring = self.lock();
+        ring.swap_caught_up(empty);
         let before = ring.weight();
         for entry in entries {
             ring.push(entry);
@@ -211,6 +222,16 @@ impl<M> Ring<M> {
         let (tail, lag_tail, head) = (self.tail, self.lag.tail(), self.head());
         let limit = self.lag.limit();
         Bounds { tail, lag_tail, head, limit, floor: self.floor, renewed: self.renewed }
+    }
+
+    /// Notes that a member has read everything, for the loop to take its cursor when it next appends.
+    pub(crate) fn catch_up(&mut self, member: Arc<Member<M>>) {
+        self.caught_up.push(member);
+    }
+
+    /// Gives those who have, for an empty list.
+    pub(crate) fn swap_caught_up(&mut self, empty: &mut Vec<Arc<Member<M>>>) {
+        mem::swap(&mut self.caught_up, empty);
     }
 
     /// An offset as it is told.

@@ -12,7 +12,6 @@ use crate::inbox::Inbox;
 use crate::log::{Bounds, Log};
 use crate::message::Message;
 use crate::name::TopicName;
-use crate::pass::Fresh;
 use crate::sync::{AtomicBool, AtomicU64, AtomicUsize};
 
 /// What the loop knows of a client in a topic.
@@ -22,7 +21,8 @@ use crate::sync::{AtomicBool, AtomicU64, AtomicUsize};
 pub(crate) struct Member<M> {
     pub(crate) inbox: Arc<Inbox<M>>,
     pub(crate) topic: TopicName,
-    /// The offset of the next message that the client gets.
+    /// The offset of the next message that the client gets. While the member is live it stands still: the loop counts on in the
+    /// topic's own row.
     ///
     /// Relaxed is enough: it is handed over by `live`, and the client moves it under the log's lock, which the loop has
     /// held before it looks.
@@ -74,26 +74,16 @@ impl<M> Member<M> {
         let _ = self.leaver.send(Leave::Topic { member: self.clone(), parting });
     }
 
-    /// Offers what the cursor has not passed yet, and returns how many messages the outlet took. What it does not take leaves
-    /// the member behind. For the loop, and live members only.
-    pub(crate) fn offer(&self, fresh: &Fresh<M>) -> u64 {
-        let cursor = self.cursor.load(Ordering::Relaxed);
-        let Some(outlet) = self.inbox.outlet() else {
-            self.fall_behind();
-            return 0;
-        };
-        // A client may have read some of them already, and become live after that.
-        let (next, taken) =
-            fresh.offer(cursor, &**outlet, |audience| audience.has(self.inbox.id, &self.inbox.identity));
-        self.cursor.store(next, Ordering::Relaxed);
-        if next < fresh.end() {
-            self.fall_behind();
-        }
-        taken
+    /// The cursor, if it is the loop's.
+    pub(crate) fn live_cursor(&self) -> Option<u64> {
+        self.is_live().then(|| self.cursor.load(Ordering::Relaxed))
     }
 
-    /// Hands the cursor to the client's task.
-    pub(crate) fn fall_behind(&self) {
+    /// Hands the cursor to the client's task, where the loop has moved it to.
+    pub(crate) fn fall_behind(&self, cursor: Option<u64>) {
+        if let Some(cursor) = cursor {
+            self.cursor.store(cursor, Ordering::Relaxed);
+        }
         self.live.store(false, Ordering::Release);
     }
 
@@ -218,7 +208,7 @@ impl<M: Message> Membership<M> {
         if limit == 0 || !member.ready.swap(false, Ordering::AcqRel) || member.is_live() {
             return Ok(Taken::Nothing);
         }
-        let (ring, counters) = (self.log.lock(), &self.log.counters.of_tasks);
+        let (mut ring, counters) = (self.log.lock(), &self.log.counters.of_tasks);
         let mut next = member.cursor.load(Ordering::Relaxed);
         let mut count = 0;
         let lag = Lag::of(next, member.joined_at, &ring.bounds());
@@ -283,6 +273,7 @@ impl<M: Message> Membership<M> {
         }
         if inbox.outlet().is_some() {
             member.live.store(true, Ordering::Release);
+            ring.catch_up(member.clone());
         }
         Ok(Taken::Nothing)
     }

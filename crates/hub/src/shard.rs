@@ -1,6 +1,7 @@
 //! The engine loop: one owner of its topics. What a command does to them is in `state.rs`.
 
 use std::future::{pending, ready};
+use std::mem;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,6 +45,7 @@ impl<M: Message> Shard<M> {
     pub(crate) async fn run(mut self) {
         let (mut leaves, mut batch) = (Vec::with_capacity(BATCH), Vec::with_capacity(BATCH));
         let mut alarm = pin!(time::sleep(Duration::ZERO));
+        let mut has_waited = false;
         // "Closed and empty", as the channel itself would wait for those who reserved a place and may never send.
         while !(self.commands.is_closed() && self.commands.is_empty()) {
             let deadline = self.state.deadline();
@@ -72,6 +74,7 @@ impl<M: Message> Shard<M> {
             if let Some(at) = batch.iter().find_map(Command::published_at) {
                 self.counters.of_loop.loop_lag_nanos.record_time(now.saturating_duration_since(at));
             }
+            let are_several = batch.len() > 1;
             for command in batch.drain(..) {
                 if self.state.handle(command, now) {
                     while self.pass() {
@@ -81,6 +84,13 @@ impl<M: Message> Shard<M> {
                     task::yield_now().await;
                 }
             }
+            // Where several speak at once, others are about to: what they say goes out in the same writes. Once, so that those
+            // who speak all the time do not put it off.
+            if are_several && !mem::replace(&mut has_waited, true) {
+                task::yield_now().await;
+                continue;
+            }
+            has_waited = false;
             let more = self.pass();
             self.state.gauge();
             if more || !self.commands.is_empty() {

@@ -1,6 +1,7 @@
 //! A topic: its log and its members, as plain data. Here it is decided who is offered what is new, who is woken and who is
 //! evicted.
 
+mod members;
 mod replica;
 mod unnumbered;
 
@@ -24,6 +25,7 @@ use crate::pass::Fresh;
 use crate::presence::{Presence, PresenceChange, Snapshot};
 use crate::receipt::{Epoch, Position, Receipt};
 use crate::stats::Counters;
+use members::Members;
 use replica::Replica;
 pub(crate) use replica::Standing;
 
@@ -34,8 +36,7 @@ pub(crate) struct Topic<M> {
     life: Life,
     epoch: Epoch,
     log: Arc<Log<M>>,
-    /// Dense, for the walk; each member knows its position.
-    members: Vec<Arc<Member<M>>>,
+    members: Members<M>,
     /// The offset of the next message that is published. Offsets only grow; what is told is less by `shift`.
     next: u64,
     /// 0, unless the topic was numbered anew.
@@ -80,7 +81,7 @@ impl<M: Message> Topic<M> {
             name,
             life: Life(epoch),
             epoch,
-            members: Vec::new(),
+            members: Members::new(),
             next: 1,
             shift: 0,
             pending: Vec::new(),
@@ -185,7 +186,8 @@ impl<M: Message> Topic<M> {
         for entry in &self.pending {
             self.fresh.push(entry.message.clone(), &entry.audience);
         }
-        self.bounds = self.log.append(self.pending.drain(..), now);
+        let pending = self.pending.drain(..);
+        self.bounds = self.members.take_over(|caught_up| self.log.append(pending, now, caught_up));
         self.pending.shrink_to(KEPT);
         self.pending_bytes = 0;
         self.ahead = self.members.len();
@@ -201,6 +203,7 @@ impl<M: Message> Topic<M> {
         let end = self.ahead.saturating_sub(count);
         // Backwards, as a removal puts the last member, which has been seen by then, in the place of the removed one.
         while self.ahead > end {
+            self.members.fetch_below(self.ahead);
             self.ahead -= 1;
             self.tell(self.ahead, now);
         }
@@ -226,17 +229,18 @@ impl<M: Message> Topic<M> {
         }
     }
 
+    /// Lets a member know what is new. One that keeps up takes it: no task is woken, and nothing is kept for it.
     fn tell(&mut self, position: usize, now: Instant) {
-        let Some(member) = self.members.get(position) else { return };
-        if member.is_live() {
-            let taken = member.offer(&self.fresh);
+        let offered = self.members.offer(position, &self.fresh);
+        if let Some((taken, keeps_up)) = offered {
             self.counters.of_loop.delivered_by_loops.add_alone(taken);
-            if member.is_live() {
-                self.counters.of_loop.offered.add_alone(1);
-                return; // it keeps up: no task is woken, and nothing is kept for it
+            if keeps_up {
+                return self.counters.of_loop.offered.add_alone(1);
             }
         }
-        self.judge(position, now);
+        if position < self.members.len() {
+            self.judge(position, now);
+        }
     }
 
     /// Wakes a member that is behind, or gives it up.
@@ -280,7 +284,7 @@ impl<M: Message> Topic<M> {
 
     /// Ends it for good: its members are told.
     pub(crate) fn fail(mut self) {
-        for member in std::mem::take(&mut self.members) {
+        for member in self.members.drain() {
             member.set_position(None);
             member.inbox.forget_member(&member);
             member.inbox.push(Item::Left(member.clone(), Some(Reason::Failed)));
@@ -415,11 +419,9 @@ impl<M: Message> Topic<M> {
     }
 
     fn remove(&mut self, position: usize, clean: bool, now: Instant) {
+        // Also here, so that the log's list does not keep those who come and go while nobody speaks.
+        self.members.take_over(|caught_up| self.log.lock().swap_caught_up(caught_up));
         let removed = self.members.swap_remove(position);
-        removed.set_position(None);
-        if let Some(moved) = self.members.get(position) {
-            moved.set_position(Some(position));
-        }
         self.ahead = self.ahead.min(self.members.len());
         self.part(removed.inbox.identity.user_id(), removed.inbox.id, clean, now);
         if let (Some(presence), Some(user)) = (&mut self.presence, removed.inbox.identity.user_id()) {
@@ -432,10 +434,8 @@ impl<M> Topic<M> {
     /// Ends the log, and lets each member know.
     pub(crate) fn close(&mut self) {
         self.log.close();
-        for member in self.members.drain(..) {
-            member.fall_behind();
-            member.wake();
-        }
+        self.members.fall_behind();
+        self.members.drain().for_each(drop);
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 
-use hub::{Client, Hub, HubConf, Identity, Join, Outlet, TopicConf};
+use hub::{Client, Hub, HubConf, Identity, Join, Outlet, TopicConf, TopicName};
 
 /// Takes messages while it has room.
 #[derive(Clone)]
@@ -212,4 +212,38 @@ async fn a_topic_has_its_turn_while_thousands_are_told_in_another() {
     let told = told.lock().unwrap();
     let at = told.iter().position(|topic| *topic == "small").expect("it is told");
     assert!(at < 1_000, "after {at} of {}", told.len());
+}
+
+/// How many messages there were in each offer.
+#[derive(Clone, Default)]
+struct Offers(Arc<Mutex<Vec<usize>>>);
+
+impl Outlet<u32> for Offers {
+    fn offer(&self, _first: u64, messages: &[u32]) -> usize {
+        self.0.lock().expect("not poisoned").push(messages.len());
+        messages.len()
+    }
+}
+
+#[tokio::test]
+async fn what_several_say_at_once_is_one_offer_and_is_put_off_for_others_once() {
+    let hub = Hub::spawn(HubConf::default());
+    let (offers, lobby) = (Offers::default(), TopicName::new("lobby").expect("a name"));
+    let mut client = hub.connect(Identity::default()).await.expect("the hub is open");
+    client.join(&lobby, Join::new()).await.expect("it may");
+    client.attach(Arc::new(offers.clone()));
+    assert_eq!(read(&mut client, Waker::noop()), None);
+
+    for number in 0..3 {
+        for _ in 0..2 {
+            hub.try_publish(&lobby, number).expect("there is room");
+        }
+        // The loop takes the first two, and lets this task go on before it tells anybody.
+        tokio::task::yield_now().await;
+    }
+    while offers.0.lock().expect("not poisoned").iter().sum::<usize>() < 6 {
+        tokio::task::yield_now().await;
+    }
+
+    assert_eq!(*offers.0.lock().expect("not poisoned"), [4, 2]);
 }

@@ -12,7 +12,7 @@ use crate::prepared::{Prepared, Twin};
 ///
 /// Without context takeover the connection holds nothing: the compressor is the thread's, and the compressed frame is the
 /// message's, for all its receivers. With it each connection has a [`History`], and a frame for itself.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Deflater {
     key: Key,
     threshold: usize,

@@ -146,6 +146,7 @@ mod wakers;
 mod sync;
 mod batch;
 mod prepared;
+mod joined;
 mod deflate;
 mod pump;
 mod source;

@@ -13,15 +13,17 @@ use crate::close::{CloseCode, CloseFrame};
 use crate::conf::WsConf;
 use crate::deflate::{Deflater, History, Streaming};
 use crate::error::{Error, Kind};
-use crate::frame::RSV1;
+use crate::joined::Joined;
 use crate::prepared::Prepared;
 use crate::role::Role;
 use crate::sync::{AtomicBool, AtomicU64, Mutex, MutexGuard};
 use crate::wakers::Wakers;
 
 mod state;
+mod traffic;
 
 use self::state::State;
+pub(crate) use self::traffic::{Backlog, Packed, Traffic};
 
 /// What a socket's bytes go over.
 pub(crate) trait Transport: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -38,6 +40,7 @@ pub(crate) const MAX_BATCH_MESSAGES: usize = 64;
 /// Shared by the reader's half, which puts pongs and closes into it, the writer's half and the senders, which put messages,
 /// and the session, which closes. The lock is short: it is held for one non-blocking call, never across an await. A frame is
 /// never torn, control frames go before messages, and nothing goes after a close.
+#[repr(C)] // what a hub's loop needs first, first
 pub(crate) struct Outbox {
     state: Mutex<State>,
     wakers: Arc<Wakers>,
@@ -56,38 +59,6 @@ pub(crate) struct Outbox {
     /// How long the peer may take nothing.
     write_timeout: Duration,
     role: Role,
-}
-
-/// What went one way, for the closing line and the metrics.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Traffic {
-    pub(crate) messages: u64,
-    pub(crate) bytes: u64,
-    pub(crate) packed: Packed,
-}
-
-/// What was compressed: how many bytes it is on the wire, and how many it says.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Packed {
-    pub(crate) wire: u64,
-    pub(crate) plain: u64,
-}
-
-/// What waits to be written, and how often the socket has taken nothing.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Backlog {
-    pub(crate) bytes: u64,
-    pub(crate) stalls: u64,
-}
-
-impl Packed {
-    /// Counts a frame, if its payload is compressed; `plain` is how long it would be otherwise.
-    fn add(&mut self, frame: &[u8], plain: usize) {
-        if frame[0] & RSV1 != 0 {
-            self.wire += frame.len() as u64;
-            self.plain += plain as u64;
-        }
-    }
 }
 
 /// Who waits for the socket to take bytes.
@@ -132,7 +103,7 @@ impl Outbox {
     /// The frame that this connection gets for a message, whatever it got before: the compressed one where that was agreed
     /// on and pays.
     pub(crate) fn frame(&self, message: &Prepared) -> Bytes {
-        self.deflater.map_or_else(|| message.frame().clone(), |deflater| deflater.shared(message))
+        message.frame_for(self.deflater)
     }
 
     /// Queues a message, whether there is [room](Self::has_room) or not.
@@ -252,20 +223,39 @@ impl Outbox {
     /// Takes all of these messages and writes what the socket takes now, or takes none where something is queued already.
     ///
     /// For whoever is not the connection's own task, and hence cannot wait: what is left is that task's, which is woken.
-    pub(crate) fn try_write(&self, messages: impl Iterator<Item = impl Borrow<Prepared>>) -> bool {
+    pub(crate) fn try_write<P: Borrow<Prepared>>(&self, mut messages: impl Iterator<Item = P>) -> bool {
         let mut state = self.state();
         if state.is_closed || state.is_streaming || state.has_work() {
             return false;
         }
-        let mut packed = state.sent.packed;
-        state.begin(messages.map(|message| {
-            let message = message.borrow();
-            let frame = self.frame(message);
-            packed.add(&frame, message.len());
-            frame
-        }));
-        state.sent.packed = packed;
-        if !matches!(state.poll_flush(&mut Context::from_waker(&self.waker)), Poll::Ready(Ok(()))) {
+        let (cx, deflater) = (&mut Context::from_waker(&self.waker), self.deflater);
+        let Some(first) = messages.next() else { return true };
+        let flushed = if let Some(second) = messages.next() {
+            let joined = Joined::join([first, second].into_iter().chain(messages), deflater);
+            // A client masks each frame for itself.
+            let flushed = match joined.bytes().filter(|_| self.role == Role::Server) {
+                Some((bytes, packed)) => {
+                    state.sent.packed += packed;
+                    state.write_now(bytes, joined.len(), cx)
+                }
+                None => {
+                    for message in joined.messages() {
+                        let frame = self.frame(message);
+                        state.sent.packed.add(&frame, message.len());
+                        state.push(frame);
+                    }
+                    state.poll_flush(cx)
+                }
+            };
+            joined.keep();
+            flushed
+        } else {
+            let message = first.borrow();
+            let frame = message.frame_for(deflater);
+            state.sent.packed.add(&frame, message.len());
+            state.write_now(&frame, 1, cx)
+        };
+        if !matches!(flushed, Poll::Ready(Ok(()))) {
             self.wakers.writer.wake();
         }
         true

@@ -4,6 +4,7 @@ use std::sync::{Arc, OnceLock};
 use bytes::{BufMut, Bytes, BytesMut};
 
 use crate::Message;
+use crate::deflate::Deflater;
 use crate::frame::{FIN, RSV1};
 
 /// A message as the complete frame that goes over the wire, made once and shared by all its receivers.
@@ -67,6 +68,17 @@ impl Prepared {
     /// The frame, not compressed.
     pub(crate) fn frame(&self) -> &Bytes {
         &self.frame
+    }
+
+    /// The frame for a connection with this compression, whatever was sent there before.
+    pub(crate) fn frame_for(&self, deflater: Option<Deflater>) -> Bytes {
+        deflater.map_or_else(|| self.frame.clone(), |deflater| deflater.shared(self))
+    }
+
+    /// Whether the other is a clone, and not merely equal.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        let twins = [self, other].map(|message| message.twin.as_ref().map(Arc::as_ptr));
+        self.frame.as_ptr() == other.frame.as_ptr() && twins[0] == twins[1]
     }
 
     /// The same, where nobody else has the message: no reference is counted.

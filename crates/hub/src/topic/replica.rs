@@ -374,10 +374,7 @@ impl<M: Message> Topic<M> {
         self.fresh.shift(shift);
         self.fresh.restart(self.bounds.head);
         self.ahead = 0;
-        for member in &self.members {
-            member.fall_behind();
-            member.wake();
-        }
+        self.members.fall_behind();
     }
 }
 

@@ -1,5 +1,6 @@
 use std::collections::VecDeque;
 use std::io;
+use std::iter;
 use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -16,57 +17,60 @@ use crate::mask;
 use crate::role::Role;
 
 /// What is to be written, and where to. Behind the outbox's lock.
+///
+/// In this order in memory: what a write needs that finds nothing queued stands together.
+#[repr(C)]
 pub(super) struct State {
-    /// Where we are the client, each frame is masked when its write begins.
-    pub(super) role: Role,
     /// `None` once the connection is cut.
     pub(super) io: Option<Box<dyn Transport>>,
-    /// The frames of the write that is going on.
-    pub(super) batch: Batch,
-    /// Frames of messages that are not in a batch yet.
-    pub(super) queue: VecDeque<Bytes>,
-    pub(super) queued_bytes: usize,
-    /// How many such frames have ever been in a batch, and in one that is written.
-    pub(super) begun: u64,
-    pub(super) written: u64,
+    /// Where we are the client, each frame is masked when its write begins.
+    pub(super) role: Role,
+    pub(super) is_closed: bool,
     /// Whether a message in parts is going out, which no other may interrupt.
     pub(super) is_streaming: bool,
     /// Whether the handler is in a turn, at whose end everything queued is written.
     pub(super) is_corked: bool,
+    /// Whether the socket took nothing when it was last offered something.
+    pub(super) is_stuck: bool,
     pub(super) ping: Option<[u8; 4]>,
     /// Those that go out together; see [`State::pong`].
     pub(super) pongs: VecDeque<Bytes>,
     pub(super) close: Option<Bytes>,
-    pub(super) is_closed: bool,
-    /// What our own close says, where we were the first.
-    pub(super) close_frame: Option<CloseFrame>,
+    /// Frames of messages that are not in a batch yet.
+    pub(super) queue: VecDeque<Bytes>,
+    /// The frames of the write that is going on.
+    pub(super) batch: Batch,
     pub(super) sent: Traffic,
-    /// Whether the socket took nothing when it was last offered something.
-    pub(super) is_stuck: bool,
+    /// How many messages' frames have ever been in a batch, and in one that is written.
+    pub(super) begun: u64,
+    pub(super) written: u64,
     /// How often the socket went on after it was stuck.
     pub(super) resumed: u64,
+    pub(super) queued_bytes: usize,
+    /// What our own close says, where we were the first.
+    pub(super) close_frame: Option<CloseFrame>,
 }
 
 impl State {
     pub(super) fn new(io: Box<dyn Transport>, role: Role) -> Self {
         Self {
-            role,
             io: Some(io),
-            batch: Batch::default(),
-            queue: VecDeque::new(),
-            queued_bytes: 0,
-            begun: 0,
-            written: 0,
+            role,
+            is_closed: false,
             is_streaming: false,
             is_corked: false,
+            is_stuck: false,
             ping: None,
             pongs: VecDeque::new(),
             close: None,
-            is_closed: false,
-            close_frame: None,
+            queue: VecDeque::new(),
+            batch: Batch::default(),
             sent: Traffic::default(),
-            is_stuck: false,
+            begun: 0,
+            written: 0,
             resumed: 0,
+            queued_bytes: 0,
+            close_frame: None,
         }
     }
 
@@ -82,11 +86,43 @@ impl State {
         self.pongs.push_back(frame);
     }
 
+    /// Writes a frame of one message, or those of several, where nothing is queued. The rest, if the socket does not take all,
+    /// becomes the batch.
+    pub(super) fn write_now(
+        &mut self,
+        bytes: &Bytes,
+        messages: usize,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
+        let mut taken = 0;
+        if self.role == Role::Server && !self.has_control() {
+            let io = Pin::new(self.io.as_mut().ok_or(io::ErrorKind::NotConnected)?);
+            // What it says otherwise, it says again below.
+            if let Poll::Ready(Ok(n @ 1..)) = io.poll_write(cx, bytes) {
+                self.note(n);
+                taken = n;
+            }
+        }
+        if taken < bytes.len() {
+            self.begin(iter::empty());
+            self.put(bytes.slice(taken..));
+        }
+        self.begun += messages as u64;
+        self.sent.messages += messages as u64;
+        self.poll_flush(cx)
+    }
+
+    /// Notes what the socket has taken.
+    fn note(&mut self, bytes: usize) {
+        self.sent.bytes += bytes as u64;
+        self.resumed += u64::from(mem::take(&mut self.is_stuck));
+    }
+
     pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         loop {
-            let mut io = Pin::new(self.io.as_mut().ok_or(io::ErrorKind::NotConnected)?);
             while self.batch.has_remaining() {
-                let Poll::Ready(written) = self.batch.poll_write(io.as_mut(), cx) else {
+                let io = Pin::new(self.io.as_mut().ok_or(io::ErrorKind::NotConnected)?);
+                let Poll::Ready(written) = self.batch.poll_write(io, cx) else {
                     // Or it is this task that has written enough for now.
                     self.is_stuck |= has_budget_remaining();
                     return Poll::Pending;
@@ -96,8 +132,7 @@ impl State {
                     return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
                 }
                 self.batch.advance(n);
-                self.sent.bytes += n as u64;
-                self.resumed += u64::from(mem::take(&mut self.is_stuck));
+                self.note(n);
             }
             if !self.next_batch() {
                 return Pin::new(self.io.as_mut().ok_or(io::ErrorKind::NotConnected)?).poll_flush(cx);
@@ -131,6 +166,9 @@ impl State {
 
     /// Puts together what goes into the next write: control frames, then messages up to the budget, then the close.
     pub(super) fn next_batch(&mut self) -> bool {
+        if self.queue.is_empty() && !self.has_control() {
+            return false;
+        }
         let mut bytes = 0;
         let mut messages = 0;
         for frame in &self.queue {
