@@ -152,8 +152,9 @@ fn usage() -> String {
          fuzz [{targets}] [--minutes N]\n      \
          feeds a socket, or a route, with what may come over the wire, guided by coverage ({fuzz_minutes}); needs a nightly \
          compiler\n\n  \
-         bench http [--connections N] [--seconds N] [--rounds N]\n      \
-         CPU per request of `hello` through the default chain, beside bare hyper and axum, on loopback"
+         bench KIND [--connections N] [--seconds N] [--rounds N]\n      \
+         our servers and their peers under load, side by side, on loopback: `http`, `ws-echo`, `ws-fanout` and more;\n      \
+         without a KIND it says which there are"
     )
 }
 

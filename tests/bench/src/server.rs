@@ -5,6 +5,8 @@ use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use crate::gorilla;
+
 /// A server in a process of its own, killed on drop.
 pub(crate) struct Server {
     child: Child,
@@ -12,10 +14,21 @@ pub(crate) struct Server {
 }
 
 impl Server {
+    /// Whether this machine has one of a kind's servers: all but those that are not ours to build.
+    pub(crate) fn is_there(which: &str) -> bool {
+        which != GORILLA || gorilla::program().is_some()
+    }
+
     /// Starts this program as one of a kind's servers, which has to print its address first of all.
     pub(crate) fn start(kind: &str, which: &str) -> Result<Self, Box<dyn Error>> {
-        let mut command = Command::new(std::env::current_exe()?);
-        let mut child = command.args(["serve", kind, which]).stdout(Stdio::piped()).spawn()?;
+        let mut command = if which == GORILLA {
+            Command::new(gorilla::program().ok_or("gorilla is not there")?)
+        } else {
+            let mut command = Command::new(std::env::current_exe()?);
+            command.args(["serve", kind, which]);
+            command
+        };
+        let mut child = command.stdout(Stdio::piped()).spawn()?;
         let mut line = String::new();
         BufReader::new(child.stdout.take().expect("it is piped")).read_line(&mut line)?;
         match line.trim().parse() {
@@ -27,17 +40,19 @@ impl Server {
         }
     }
 
-    /// The CPU time that the process has taken so far, of all its threads, its own and the system's.
+    /// The CPU time that the process has taken so far, of all its threads that live, its own and the system's.
     ///
     /// # Errors
     ///
-    /// There is no `/proc`, as on other systems than Linux.
+    /// There is no `/proc` with it, as on other systems than Linux.
     pub(crate) fn cpu(&self) -> Result<Duration, Box<dyn Error>> {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
-        // The name, in parentheses, may have spaces in it.
-        let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or("").split_whitespace().collect();
-        let ticks: u64 = fields.get(11..13).ok_or("a short /proc/PID/stat")?.iter().flat_map(|it| it.parse::<u64>()).sum();
-        Ok(Duration::from_millis(ticks * 1000 / TICKS_PER_SECOND))
+        let mut nanos = 0;
+        for thread in fs::read_dir(format!("/proc/{}/task", self.child.id()))? {
+            // In nanoseconds, where /proc/PID/stat counts in steps of 10 ms. A thread may end meanwhile.
+            let stat = fs::read_to_string(thread?.path().join("schedstat")).unwrap_or_default();
+            nanos += stat.split_whitespace().next().map_or(Ok(0), str::parse::<u64>)?;
+        }
+        Ok(Duration::from_nanos(nanos))
     }
 
     /// How many bytes of the machine's memory the process holds.
@@ -60,5 +75,4 @@ impl Drop for Server {
     }
 }
 
-/// `USER_HZ`, which is 100 on every Linux that runs this.
-const TICKS_PER_SECOND: u64 = 100;
+const GORILLA: &str = "gorilla";

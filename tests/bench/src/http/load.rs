@@ -47,11 +47,15 @@ async fn client(addr: SocketAddr, end: Instant) -> io::Result<u64> {
 fn is_whole(bytes: &[u8]) -> io::Result<bool> {
     let Some(head) = bytes.windows(4).position(|it| it == b"\r\n\r\n") else { return Ok(false) };
     let text = String::from_utf8_lossy(&bytes[..head]).to_ascii_lowercase();
-    let length = text.split("content-length: ").nth(1).and_then(|rest| rest.split("\r\n").next()?.parse::<usize>().ok());
+    let length = text
+        .split("content-length: ")
+        .nth(1)
+        .and_then(|rest| rest.split("\r\n").next()?.parse::<usize>().ok());
     match length {
         Some(length) if text.starts_with("http/1.1 200") => Ok(bytes.len() >= head + 4 + length),
         _ => Err(io::Error::other(format!("not the answer that was asked for: {text}"))),
     }
 }
 
-const REQUEST: &[u8] = b"GET /hello/Ann HTTP/1.1\r\nHost: localhost\r\nUser-Agent: bench\r\nAccept: */*\r\n\r\n";
+const REQUEST: &[u8] =
+    b"GET /hello/Ann HTTP/1.1\r\nHost: localhost\r\nUser-Agent: bench\r\nAccept: */*\r\n\r\n";

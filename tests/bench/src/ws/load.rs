@@ -1,11 +1,10 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::task::JoinSet;
-use tokio::time::{Instant, interval, sleep};
+use tokio::time::Instant;
 
 use super::client::{Client, masked};
 
@@ -36,49 +35,6 @@ pub(super) async fn echo(
         }
     })
     .await
-}
-
-/// One talks 50 times a second, in texts of so many bytes, and all hear it. Returns how often it was heard.
-pub(super) async fn fan_out(
-    addr: SocketAddr,
-    connections: usize,
-    bytes: usize,
-    time: Duration,
-) -> io::Result<u64> {
-    let frame = masked(0x81, &line(bytes));
-    let heard = Arc::new(AtomicU64::new(0));
-    let mut receivers = JoinSet::new();
-    for _ in 0..connections {
-        let (mut client, heard) = (Client::connect(addr, "/fan").await?, heard.clone());
-        receivers.spawn(async move {
-            while let Ok(count) = client.messages().await {
-                heard.fetch_add(count, Ordering::Relaxed);
-            }
-        });
-    }
-    let mut talker = Client::connect(addr, "/fan").await?;
-    let (mut pace, end, mut said) = (interval(Duration::from_millis(20)), Instant::now() + time, 0);
-    while Instant::now() < end {
-        pace.tick().await;
-        talker.send(&frame).await?;
-        said += 1;
-    }
-    let all = said * connections as u64;
-    let late = Instant::now() + Duration::from_secs(5);
-    while heard.load(Ordering::Relaxed) < all {
-        if Instant::now() > late {
-            return Err(io::Error::other("not all have heard everything"));
-        }
-        sleep(Duration::from_millis(1)).await;
-    }
-    Ok(all)
-}
-
-/// What somebody may say in a chat, of so many bytes.
-fn line(bytes: usize) -> Vec<u8> {
-    let words = (0..)
-        .map(|n| format!(r#"{{"id":{n},"user":"user-{}","text":"line {} of many"}}"#, n * n % 97, n * 7));
-    words.flat_map(String::into_bytes).take(bytes).collect()
 }
 
 /// Connects and closes, so many at a time. Returns how often.

@@ -3,6 +3,7 @@
 
 mod client;
 mod load;
+mod fan;
 mod servers;
 
 use std::error::Error;
@@ -13,28 +14,21 @@ use crate::server::Server;
 
 pub(crate) use servers::serve;
 
-/// The kinds, and which of the servers each one has.
-pub(crate) const KINDS: [&str; 6] =
-    ["ws-echo", "ws-echo-16", "ws-fanout", "ws-fanout-deflate", "ws-handshake", "ws-idle"];
+pub(crate) fn kinds() -> Vec<&'static str> {
+    [&["ws-echo", "ws-echo-16"][..], &fan::KINDS, &["ws-handshake", "ws-idle"]].concat()
+}
 
 pub(crate) fn measure(kind: &str, options: &Options) -> Result<(), Box<dyn Error>> {
     let connections = options.connections;
-    let (all, of_fan_out) =
-        (("ws", &["ws", "axum", "fastwebsockets"][..]), ("ws", &["ws", "axum", "bare writes"][..]));
-    let compressed = ("ws", &["ws, uncompressed", "ws"][..]);
+    let all = ("ws", &["ws", "axum", "fastwebsockets"][..]);
     match kind {
+        kind if fan::KINDS.contains(&kind) => fan::measure(kind, options),
         "ws-echo" => {
             cpu_per("message", all, options, async |addr, time| load::echo(addr, connections, 1, time).await)
         }
         "ws-echo-16" => {
             cpu_per("message", all, options, async |addr, time| load::echo(addr, connections, 16, time).await)
         }
-        "ws-fanout" => cpu_per("delivery", of_fan_out, options, async |addr, time| {
-            load::fan_out(addr, connections, 64, time).await
-        }),
-        "ws-fanout-deflate" => cpu_per("delivery", compressed, options, async |addr, time| {
-            load::fan_out(addr, connections, 1024, time).await
-        }),
         "ws-handshake" => cpu_per("handshake", all, options, async |addr, time| {
             load::handshakes(addr, connections, time).await
         }),

@@ -1,6 +1,5 @@
 use std::error::Error;
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use bytes::Bytes;
@@ -14,10 +13,12 @@ use hyper_util::rt::TokioIo;
 use rest::conf::LogConf;
 use rest::extract::State;
 use rest::{Engine, RestConf};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::broadcast;
 use tracing_subscriber::layer::SubscriberExt;
 use ws::{Compression, Prepared, Upgrader, WsConf};
+
+use super::fan;
 
 /// Serves until it is killed.
 #[tokio::main]
@@ -32,7 +33,9 @@ pub(crate) async fn serve(which: &str) -> Result<(), Box<dyn Error>> {
         }
         "axum" => axum_routes(listener).await,
         "fastwebsockets" => fastwebsockets_echo(listener).await,
-        "bare writes" => bare_writes(listener).await,
+        "tokio-tungstenite" => fan::tokio_tungstenite_hub(listener).await,
+        "bare writes" => fan::bare_writes(listener).await,
+        "bare writes, coalesced" => fan::coalesced_writes(listener).await,
         other => Err(format!("there is no server {other}").into()),
     }
 }
@@ -124,37 +127,5 @@ async fn fastwebsockets_echo(listener: TcpListener) -> Result<(), Box<dyn Error>
             Ok::<hyper::Response<Empty<Bytes>>, WebSocketError>(response)
         });
         tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service).with_upgrades());
-    }
-}
-
-/// The floor: whatever comes in is a message of 64 bytes, and is written to all sockets by the one who got it, as a frame
-/// that was made before.
-async fn bare_writes(listener: TcpListener) -> Result<(), Box<dyn Error>> {
-    let frame: Arc<[u8]> = [&[0x81, 64][..], &[b'x'; 64]].concat().into();
-    let all: Arc<Mutex<Vec<Arc<TcpStream>>>> = Arc::default();
-    loop {
-        let (stream, _) = listener.accept().await?;
-        stream.set_nodelay(true)?;
-        let (frame, all) = (frame.clone(), all.clone());
-        tokio::spawn(async move {
-            let Ok(socket) = tokio_tungstenite::accept_async(stream).await else { return };
-            let stream = Arc::new(socket.into_inner());
-            all.lock().unwrap_or_else(PoisonError::into_inner).push(stream.clone());
-            let mut heard = [0; 4096];
-            loop {
-                if stream.readable().await.is_err() {
-                    return;
-                }
-                match stream.try_read(&mut heard) {
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
-                    Ok(1..) => {}
-                    _ => break,
-                }
-                for stream in all.lock().unwrap_or_else(PoisonError::into_inner).iter() {
-                    let _ = stream.try_write(&frame);
-                }
-            }
-            all.lock().unwrap_or_else(PoisonError::into_inner).retain(|other| !Arc::ptr_eq(other, &stream));
-        });
     }
 }
