@@ -1,5 +1,6 @@
 use std::error::Error;
 use std::io;
+use std::net::Ipv4Addr;
 
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use bytes::Bytes;
@@ -13,7 +14,7 @@ use hyper_util::rt::TokioIo;
 use rest::conf::LogConf;
 use rest::extract::State;
 use rest::{Engine, RestConf};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::broadcast;
 use tracing_subscriber::layer::SubscriberExt;
 use ws::{Compression, Prepared, Upgrader, WsConf};
@@ -23,11 +24,17 @@ use super::fan;
 /// Serves until it is killed.
 #[tokio::main]
 pub(crate) async fn serve(which: &str) -> Result<(), Box<dyn Error>> {
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let socket = TcpSocket::new_v4()?;
+    if which == "ws, small send buffers" {
+        // Of the connections too. Otherwise the system takes megabytes for one who does not read before the server notices.
+        socket.set_send_buffer_size(64 << 10)?;
+    }
+    socket.bind((Ipv4Addr::LOCALHOST, 0).into())?;
+    let listener = socket.listen(1024)?;
     println!("{}", listener.local_addr()?);
     match which {
         "ws" => zeroxide(listener, WsConf::default()).await,
-        "ws, uncompressed" => {
+        "ws, uncompressed" | "ws, small send buffers" => {
             let compression = Compression { enabled: false, ..Compression::default() };
             zeroxide(listener, WsConf { compression, ..WsConf::default() }).await
         }

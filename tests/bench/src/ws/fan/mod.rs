@@ -63,7 +63,7 @@ fn stalled(options: &Options) -> Result<(), Box<dyn Error>> {
     let (mut without, mut with) = ([(); 2].map(|()| Vec::new()), [(); 2].map(|()| Vec::new()));
     for round in 1..=rounds {
         for (stalled, samples) in [(0, &mut without), (connections / 10, &mut with)] {
-            let server = Server::start("ws", "ws, uncompressed")?;
+            let server = Server::start("ws", "ws, small send buffers")?;
             let mut delays = runtime.block_on(async {
                 let mut crowd = Crowd::gather(server.addr, connections, stalled, 1024).await?;
                 // Fills what the systems at both ends take for one who does not read, and leaves it behind.
@@ -99,5 +99,6 @@ fn pace(hearers: usize) -> u32 {
 
 const WARM_UP: Duration = Duration::from_millis(500);
 
-/// Of 1 KiB each: less than what a member may be behind, and more than a system holds for one who does not read.
-const STALLING_LINES: u32 = 768;
+/// Of 1 KiB each: more than both systems hold for one who does not read, and, with those that follow, less than what a member may
+/// be behind.
+const STALLING_LINES: u32 = 640;
