@@ -90,8 +90,8 @@ impl<M> Members<M> {
         }
     }
 
-    /// Offers what is new to a member, if it is live, and returns how many messages it took. One that does not take all is
-    /// behind from then on.
+    /// Offers what is new to a member, if it is live, and returns how many messages it took and whether it keeps up. One that
+    /// does not take all is behind from then on.
     pub(super) fn offer(&mut self, position: usize, fresh: &Fresh<M>) -> Option<(u64, bool)> {
         let Place { live: slot, member } = self.row.get_mut(position)?;
         let live = slot.as_mut()?;
