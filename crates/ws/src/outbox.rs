@@ -40,7 +40,9 @@ pub(crate) const MAX_BATCH_MESSAGES: usize = 64;
 /// Shared by the reader's half, which puts pongs and closes into it, the writer's half and the senders, which put messages,
 /// and the session, which closes. The lock is short: it is held for one non-blocking call, never across an await. A frame is
 /// never torn, control frames go before messages, and nothing goes after a close.
-#[repr(C)] // what a hub's loop needs first, first
+///
+/// In this order in memory, so that what a write needs comes first.
+#[repr(C)]
 pub(crate) struct Outbox {
     state: Mutex<State>,
     wakers: Arc<Wakers>,
