@@ -1,8 +1,10 @@
 //! What a loop owns, as plain data: no I/O, no clock, no chance. Commands go in, and what they cause goes out by the handles
 //! that they bring.
 
-use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap, VecDeque};
+mod agenda;
+mod replicas;
+
+use std::collections::{HashMap, VecDeque};
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 
@@ -10,7 +12,6 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 use crate::announcer::Announcement;
-use crate::backplane::arrival::Arrival;
 use crate::backplane::wish::{Wish, Wishes};
 use crate::command::Command;
 use crate::conf::HubConf;
@@ -24,6 +25,7 @@ use crate::receipt::Epoch;
 use crate::stats::Counters;
 use crate::topic::Topic;
 use crate::users::Users;
+use agenda::Agenda;
 
 pub(crate) struct State<M> {
     conf: Arc<HubConf>,
@@ -33,8 +35,7 @@ pub(crate) struct State<M> {
     users: Users<M>,
     /// Topics with something to pass on.
     passes: VecDeque<TopicName>,
-    /// When to look at a topic, whatever happens. An entry may be void by then.
-    due: BinaryHeap<Reverse<(Instant, TopicName)>>,
+    agenda: Agenda,
     /// Every topic's life has another number.
     epoch: u64,
     leaver: mpsc::UnboundedSender<Leave<M>>,
@@ -64,7 +65,7 @@ impl<M: Message> State<M> {
             conf,
             topics: HashMap::new(),
             passes: VecDeque::new(),
-            due: BinaryHeap::new(),
+            agenda: Agenda::new(),
             epoch: seed,
             leaver,
             announcer,
@@ -177,43 +178,17 @@ impl<M: Message> State<M> {
                 let _ = reply.send(Err(Error::NoMoreTopics));
             }
             Command::Open(topic, reply) => {
-                let is_there = self.topics.contains_key(&topic);
-                let is_passing = self.topic(&topic).reopen();
-                let _ = reply.send(Ok(!is_there || is_passing));
+                let _ = reply.send(Ok(self.open(&topic)));
             }
-            Command::Abandon(topic) => {
-                if !self.can_join(&topic) {
-                    self.topics.remove(&topic);
-                }
-            }
-            Command::CatchUp(topic, caught) => {
-                if let Some(of) = self.topics.get_mut(&topic) {
-                    of.catch_up(*caught, now);
-                }
-                self.settle(&topic, now);
-                self.queue(&topic);
-                return self.topics.get(&topic).is_some_and(Topic::is_full);
-            }
-            Command::Hear(topic) => {
-                self.epoch = mix(self.epoch);
-                let epoch = Epoch(self.epoch);
-                if let Some(of) = self.topics.get_mut(&topic) {
-                    of.hear(epoch, now);
-                }
-                self.settle(&topic, now);
-                self.queue(&topic);
-            }
+            Command::Abandon(topic) => self.abandon(&topic),
+            Command::CatchUp(topic, caught) => return self.catch_up(&topic, *caught, now),
+            Command::Hear(topic) => self.hear(&topic, now),
             Command::GoLocal(topic) => {
                 self.go_local(&topic, now);
                 self.settle(&topic, now);
             }
             Command::Standings { topics, with_attendees, reply } => {
-                let names = topics.unwrap_or_else(|| self.topics.keys().cloned().collect());
-                let standing = |name: TopicName| {
-                    let standing = self.topics.get(&name)?.standing(with_attendees)?;
-                    Some((name, standing))
-                };
-                let _ = reply.send(Ok(names.into_iter().filter_map(standing).collect()));
+                let _ = reply.send(Ok(self.standings(topics, with_attendees)));
             }
             Command::Clients(reply) => {
                 let _ = reply.send(Ok(self.users.clients().cloned().collect()));
@@ -264,10 +239,7 @@ impl<M: Message> State<M> {
 
     /// Does what is due by now.
     pub(crate) fn tick(&mut self, now: Instant) {
-        while let Some(Reverse((at, _))) = self.due.peek()
-            && *at <= now
-        {
-            let Some(Reverse((at, name))) = self.due.pop() else { return };
+        while let Some((at, name)) = self.agenda.take_due(now) {
             let Some(topic) = self.topics.get_mut(&name) else { continue };
             if topic.due != Some(at) {
                 continue;
@@ -305,7 +277,7 @@ impl<M: Message> State<M> {
 
     /// When something is due.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        self.due.peek().map(|Reverse((at, _))| *at)
+        self.agenda.next()
     }
 
     /// When the pass began that has just ended, if one has.
@@ -338,36 +310,6 @@ impl<M: Message> State<M> {
     /// Whether the topic is there, or may be.
     fn has_room_for(&self, name: &TopicName) -> bool {
         self.topics.len() < self.max_topics || self.topics.contains_key(name)
-    }
-
-    /// Takes what was delivered. Nobody is there any more for what has no topic.
-    fn arrive(&mut self, Arrival { topic, what }: Arrival<M>, now: Instant) -> bool {
-        let Some(of) = self.topics.get_mut(&topic) else { return false };
-        of.arrive(what, now);
-        let is_full = of.is_full();
-        self.settle(&topic, now);
-        self.queue(&topic);
-        is_full
-    }
-
-    /// Whether it is known where a topic stands: always, unless an engine has to say so.
-    fn can_join(&self, name: &TopicName) -> bool {
-        self.wishes.is_none() || self.topics.get(name).is_some_and(Topic::is_open)
-    }
-
-    /// In a cluster, lets a topic go on without the engine.
-    fn go_local(&mut self, name: &TopicName, now: Instant) {
-        if self.wishes.is_some() {
-            self.epoch = mix(self.epoch);
-            let epoch = Epoch(self.epoch);
-            self.topic(name).go_local(epoch, now);
-        }
-    }
-
-    fn wish(&self, wish: Wish) {
-        if let Some(wishes) = &self.wishes {
-            let _ = wishes.sender.send(wish); // fails if the hub is ending
-        }
     }
 
     fn queue(&mut self, name: &TopicName) {
@@ -406,12 +348,8 @@ impl<M: Message> State<M> {
             && topic.due.is_none_or(|due| at < due)
         {
             topic.due = Some(at);
-            if self.due.len() > 2 * self.topics.len() + FEW {
-                let is_due = |topic: &Topic<M>, at| topic.due == Some(at);
-                self.due
-                    .retain(|Reverse((at, name))| self.topics.get(name).is_some_and(|of| is_due(of, *at)));
-            }
-            self.due.push(Reverse((at, name.clone())));
+            let is_due = |name: &TopicName, at| self.topics.get(name).is_some_and(|of| of.due == Some(at));
+            self.agenda.add(at, name, self.topics.len(), is_due);
         }
     }
 }
@@ -440,9 +378,6 @@ impl<M> State<M> {
 fn guard<M, T>(topic: &mut Topic<M>, deed: impl FnOnce(&mut Topic<M>) -> T) -> Option<T> {
     panic::catch_unwind(AssertUnwindSafe(|| deed(topic))).ok()
 }
-
-/// So many void entries do not matter.
-const FEW: usize = 64;
 
 #[cfg(test)]
 mod model;
