@@ -92,7 +92,7 @@ impl Batch {
 
 /// A frame under this length is copied together with its neighbours, a longer one is written from where it is.
 /// Below some 4 KiB the copy is cheaper than a further element of a vectored write.
-const GATHER: usize = 4096;
+pub(crate) const GATHER: usize = 4096;
 
 /// How many segments one write has at most; what does not fit goes with the next.
 const MAX_SLICES: usize = 16;

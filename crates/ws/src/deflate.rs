@@ -6,7 +6,7 @@ use flate2::{Compress, Compression as Level, FlushCompress, Status};
 use crate::compression::Half;
 use crate::conf::Compression;
 use crate::error::Error;
-use crate::prepared::{Prepared, Twin};
+use crate::prepared::{Frame, Prepared, Twin};
 
 /// How one connection's messages are compressed, RFC 7692 section 7.2.1.
 ///
@@ -53,19 +53,19 @@ impl Deflater {
     }
 
     /// The frame to send for a message, whatever was sent before: compressed where that is allowed, worth while, and shorter.
-    pub(crate) fn shared(&self, message: &Prepared) -> Bytes {
-        let compress = || self.key.deflate(message.payload()).map(|deflated| message.deflated(&deflated));
+    pub(crate) fn shared(&self, message: &Prepared) -> Frame {
+        let compress = || self.key.deflate(message.payload()).map(|deflated| message.deflated(deflated));
         let deflated = self.twin(message).and_then(|twin| twin.get(self.key.bits, compress));
         deflated.unwrap_or_else(|| message.frame().clone())
     }
 
     /// The frame to send for a message after those that went through `history`.
-    pub(crate) fn own(&self, history: &mut History, message: &Prepared) -> Bytes {
+    pub(crate) fn own(&self, history: &mut History, message: &Prepared) -> Frame {
         let deflated = self.twin(message).and_then(|_| {
             let compressor = history.0.get_or_insert_with(|| Box::new(self.key.compressor()));
             deflate(compressor, self.key, message.payload())
         });
-        deflated.map_or_else(|| message.frame().clone(), |deflated| message.deflated(&deflated))
+        deflated.map_or_else(|| message.frame().clone(), |deflated| message.deflated(deflated))
     }
 
     /// Begins a message that comes in parts, after those that went through `history`. That has its compressor back at the
@@ -178,8 +178,8 @@ mod tests {
         }
     }
 
-    fn is_compressed(frame: &Bytes) -> bool {
-        frame[0] & 0x40 != 0
+    fn is_compressed(frame: &Frame) -> bool {
+        frame.first() & 0x40 != 0
     }
 
     #[test]
@@ -190,9 +190,9 @@ mod tests {
         let for_15 = deflater(&conf, None).shared(&message.clone());
         let for_9 = deflater(&conf, Some(9)).shared(&message);
         assert!(is_compressed(&for_12) && for_12.len() < message.len() / 10, "{} bytes", for_12.len());
-        assert_eq!(for_12.as_ptr(), for_15.as_ptr(), "shared");
+        assert!(for_12.is(&for_15), "shared");
         assert!(is_compressed(&for_9));
-        assert_ne!(for_9.as_ptr(), for_12.as_ptr(), "a smaller window needs its own");
+        assert!(!for_9.is(&for_12), "a smaller window needs its own");
     }
 
     #[test]
@@ -235,7 +235,7 @@ mod tests {
                 let frame =
                     if takeover { deflater.own(&mut history, &message) } else { deflater.shared(&message) };
                 if is_compressed(&frame) {
-                    let compressed = [Prepared::payload_of(&frame), &TAIL].concat();
+                    let compressed = [frame.payload(), &TAIL].concat();
                     let mut out = Vec::with_capacity(payload.len() + 1);
                     if !takeover {
                         inflate.reset(false);

@@ -40,14 +40,13 @@ impl Engine {
         }
     }
 
-    /// What tungstenite has next, up to so many bytes of a message.
+    /// What tungstenite has next.
     pub(crate) fn poll_next(
         &mut self,
-        max_message_bytes: usize,
         cx: &mut Context<'_>,
     ) -> Poll<Option<tungstenite::Result<tungstenite::Message>>> {
         *self = match mem::replace(self, Self::Between) {
-            Self::Resting(gate) => Self::Running(Box::new(tungstenite(gate, max_message_bytes))),
+            Self::Resting(gate) => Self::Running(Box::new(tungstenite(gate))),
             running => running,
         };
         match self {
@@ -68,13 +67,11 @@ impl Engine {
     }
 }
 
-fn tungstenite(gate: Box<Gate>, max_message_bytes: usize) -> WebSocketStream<Box<Gate>> {
+fn tungstenite(gate: Box<Gate>) -> WebSocketStream<Box<Gate>> {
     let limits = WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER)
         .write_buffer_size(0)
-        .max_write_buffer_size(READ_BUFFER) // control frames only, which the gate takes at once
-        .max_message_size(Some(max_message_bytes))
-        .max_frame_size(Some(max_message_bytes));
+        .max_write_buffer_size(READ_BUFFER); // control frames only, which the gate takes at once
     // Without a handshake there is nothing that it could wait for.
     let opening = WebSocketStream::from_raw_socket(gate, Role::Server, Some(limits)).now_or_never();
     opening.expect("tungstenite opens at once")

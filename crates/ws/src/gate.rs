@@ -15,8 +15,9 @@ use crate::message::Message;
 use crate::outbox::{Outbox, Packed};
 use crate::verdict::Verdict;
 
-/// tungstenite's own read buffer, which it holds for as long as there is something for it to do. Its default is 128 KiB.
-pub(crate) const READ_BUFFER: usize = 1152;
+/// tungstenite's own read buffer, which it holds for as long as there is something for it to do: three control frames, as none
+/// is longer than 131 bytes. Its default is 128 KiB.
+pub(crate) const READ_BUFFER: usize = 3 * 144;
 
 /// How much is passed at once. When tungstenite has read a head it makes room for the payload behind whatever it holds,
 /// though the payload may be there already. A third is what makes that fit in all cases, so that its buffer never grows.

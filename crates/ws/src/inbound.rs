@@ -146,7 +146,7 @@ impl Inbound {
             }
             let (whole, next) = match self.engine.gate_mut().poll_next_whole(cx) {
                 Poll::Ready(None) => {
-                    let next = self.engine.poll_next(self.conf.max_message_bytes, cx);
+                    let next = self.engine.poll_next(cx);
                     (self.engine.gate_mut().take_whole(), next)
                 }
                 Poll::Ready(whole) => (whole, Poll::Pending),

@@ -84,7 +84,8 @@ impl Joined {
         for message in &self.of {
             let frame = message.frame_for(self.deflater);
             self.packed.add(&frame, message.len());
-            bytes.extend_from_slice(&frame);
+            bytes.extend_from_slice(frame.head());
+            bytes.extend_from_slice(frame.payload());
         }
         self.bytes = bytes.freeze();
     }
@@ -119,7 +120,10 @@ mod tests {
         {
             let other = join(others, None).expect("it is short");
             assert_ne!(other.as_ptr(), first.as_ptr());
-            let frames: Vec<u8> = others.iter().flat_map(|message| message.frame().to_vec()).collect();
+            let frames: Vec<u8> = others
+                .iter()
+                .flat_map(|message| [message.frame().head(), message.payload()].concat())
+                .collect();
             assert_eq!(*other, *frames);
         }
     }

@@ -4,17 +4,14 @@
 use bytes::{BufMut, Bytes, BytesMut};
 
 use crate::frame::MASK;
-use crate::prepared::Prepared;
 
 /// Masks a frame that has no mask yet, with a key of its own from a cryptographic generator.
-pub(crate) fn masked(frame: &[u8]) -> Bytes {
-    masked_by(rand::random(), frame)
+pub(crate) fn masked(head: &[u8], payload: &[u8]) -> Bytes {
+    masked_by(rand::random(), head, payload)
 }
 
-fn masked_by(key: [u8; 4], frame: &[u8]) -> Bytes {
-    let payload = Prepared::payload_of(frame);
-    let head = &frame[..frame.len() - payload.len()];
-    let mut masked = BytesMut::with_capacity(frame.len() + key.len());
+fn masked_by(key: [u8; 4], head: &[u8], payload: &[u8]) -> Bytes {
+    let mut masked = BytesMut::with_capacity(head.len() + key.len() + payload.len());
     masked.put_slice(head);
     masked[1] |= MASK;
     masked.put_slice(&key);
@@ -41,11 +38,12 @@ pub(crate) fn apply(payload: &mut [u8], key: [u8; 4]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::prepared::Prepared;
 
     #[test]
     fn the_example_of_the_rfc() {
         // Section 5.7.
-        let masked = masked_by([0x37, 0xfa, 0x21, 0x3d], b"\x81\x05Hello");
+        let masked = masked_by([0x37, 0xfa, 0x21, 0x3d], b"\x81\x05", b"Hello");
         assert_eq!(masked, &b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58"[..]);
     }
 
@@ -54,18 +52,18 @@ mod tests {
         for len in [0, 1, 63, 64, 65, 125, 126, 65_535, 65_536] {
             let prepared = Prepared::binary(vec![7; len]);
             let head = prepared.len() - len;
-            let mut masked = masked(prepared.frame()).to_vec();
+            let mut masked = masked(prepared.frame().head(), prepared.payload()).to_vec();
             let key = [masked[head], masked[head + 1], masked[head + 2], masked[head + 3]];
             apply(&mut masked[head + 4..], key);
             masked.drain(head..head + 4);
             masked[1] &= !MASK;
-            assert_eq!(masked, prepared.frame()[..], "{len} bytes");
+            assert_eq!(masked, prepared.frame().pieces().0[..], "{len} bytes");
         }
     }
 
     #[test]
     fn no_two_frames_have_the_same_key() {
-        let keys = (0..1000).map(|_| masked(b"\x81\x00")).collect::<std::collections::HashSet<_>>();
+        let keys = (0..1000).map(|_| masked(b"\x81\x00", b"")).collect::<std::collections::HashSet<_>>();
         assert!(keys.len() > 990, "{} different keys of 1000", keys.len());
     }
 }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use crate::deflate::Streaming;
 use crate::error::Error;
 use crate::frame::{BINARY, CONTINUATION, FIN, RSV1, TEXT};
-use crate::prepared::frame;
+use crate::prepared::Frame;
 use crate::writer::Writer;
 
 /// Sends one message in parts: gorilla's `NextWriter`. `T` is `str` or `[u8]`.
@@ -84,7 +84,7 @@ impl<'a, T: AsRef<[u8]> + ?Sized> MessageWriter<'a, T> {
             .take()
             .map_or_else(|| Ok(Bytes::new()), |deflate| self.writer.outbox().end_deflate(deflate))?;
         self.is_finished = true;
-        self.writer.outbox().push_fragment(frame(FIN | self.first, &rest))?;
+        self.writer.outbox().push_fragment(Frame::sharing(FIN | self.first, rest))?;
         self.writer.outbox().end_stream();
         self.writer.flush().await
     }
@@ -92,7 +92,7 @@ impl<'a, T: AsRef<[u8]> + ?Sized> MessageWriter<'a, T> {
     /// Queues what is ready, in fragments.
     fn put(&mut self, payload: &[u8]) -> Result<(), Error> {
         for piece in payload.chunks(MAX_FRAGMENT) {
-            self.writer.outbox().push_fragment(frame(self.first, piece))?;
+            self.writer.outbox().push_fragment(Frame::copied(self.first, piece))?;
             self.first = CONTINUATION;
         }
         Ok(())

@@ -14,7 +14,7 @@ use crate::conf::WsConf;
 use crate::deflate::{Deflater, History, Streaming};
 use crate::error::{Error, Kind};
 use crate::joined::Joined;
-use crate::prepared::Prepared;
+use crate::prepared::{Frame, Prepared};
 use crate::role::Role;
 use crate::sync::{AtomicBool, AtomicU64, Mutex, MutexGuard};
 use crate::wakers::Wakers;
@@ -104,7 +104,7 @@ impl Outbox {
 
     /// The frame that this connection gets for a message, whatever it got before: the compressed one where that was agreed
     /// on and pays.
-    pub(crate) fn frame(&self, message: &Prepared) -> Bytes {
+    pub(crate) fn frame(&self, message: &Prepared) -> Frame {
         message.frame_for(self.deflater)
     }
 
@@ -135,7 +135,7 @@ impl Outbox {
     }
 
     /// Queues the frame of a message that is so long when it is not compressed.
-    fn push(&self, frame: Bytes, plain: usize, is_forced: bool) -> Result<Option<u64>, Error> {
+    fn push(&self, frame: Frame, plain: usize, is_forced: bool) -> Result<Option<u64>, Error> {
         let mut state = self.state();
         if state.is_closed {
             return Err(Kind::Closed.into());
@@ -205,7 +205,7 @@ impl Outbox {
     }
 
     /// Queues a fragment of the message in parts.
-    pub(crate) fn push_fragment(&self, frame: Bytes) -> Result<(), Error> {
+    pub(crate) fn push_fragment(&self, frame: Frame) -> Result<(), Error> {
         let length = frame.len();
         self.push(frame, length, true).map(drop)
     }
@@ -238,7 +238,7 @@ impl Outbox {
             let flushed = match joined.bytes().filter(|_| self.role == Role::Server) {
                 Some((bytes, packed)) => {
                     state.sent.packed += packed;
-                    state.write_now(bytes, joined.len(), cx)
+                    state.write_now((bytes, None), joined.len(), cx)
                 }
                 None => {
                     for message in joined.messages() {
@@ -255,7 +255,7 @@ impl Outbox {
             let message = first.borrow();
             let frame = message.frame_for(deflater);
             state.sent.packed.add(&frame, message.len());
-            state.write_now(&frame, 1, cx)
+            state.write_frame(frame, cx)
         };
         if !matches!(flushed, Poll::Ready(Ok(()))) {
             self.wakers.writer.wake();

@@ -1,15 +1,17 @@
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
-use bytes::{BufMut, Bytes, BytesMut};
-
 use crate::Message;
 use crate::deflate::Deflater;
-use crate::frame::{FIN, RSV1};
+use crate::frame::{BINARY, FIN, RSV1, TEXT};
+
+mod frame;
+
+pub(crate) use self::frame::Frame;
 
 /// A message as the complete frame that goes over the wire, made once and shared by all its receivers.
 ///
-/// A clone is a reference count. Frames of a server carry no mask, so that the same bytes suit every client; a client masks
+/// A clone is a reference count or two. Frames of a server carry no mask, so that the same bytes suit every client; a client masks
 /// them when they go out. Where compression was agreed on, the first receiver has it compressed, once for all.
 ///
 /// ```
@@ -21,14 +23,14 @@ use crate::frame::{FIN, RSV1};
 /// ```
 #[derive(Clone)]
 pub struct Prepared {
-    frame: Bytes,
+    frame: Frame,
     /// `None` where it is never compressed.
     twin: Option<Arc<Twin>>,
 }
 
 /// The compressed frame of a message, made when it is first asked for.
 #[derive(Default)]
-pub(crate) struct Twin(OnceLock<(u8, Option<Bytes>)>);
+pub(crate) struct Twin(OnceLock<(u8, Option<Frame>)>);
 
 /// Says, between servers, that a message has no twin.
 const NEVER_COMPRESSED: u8 = 0x10;
@@ -39,12 +41,12 @@ const MIN_TWIN: usize = 64;
 impl Prepared {
     /// Prepares a text message.
     pub fn text(text: impl AsRef<str>) -> Self {
-        Self::new(0x1, text.as_ref().as_bytes())
+        Self::new(Frame::copied(FIN | TEXT, text.as_ref().as_bytes()))
     }
 
     /// Prepares a binary message.
     pub fn binary(bytes: impl AsRef<[u8]>) -> Self {
-        Self::new(0x2, bytes.as_ref())
+        Self::new(Frame::copied(FIN | BINARY, bytes.as_ref()))
     }
 
     /// Takes compression from the message. For one that holds a secret together with what somebody else can choose, since
@@ -60,49 +62,40 @@ impl Prepared {
         self.frame.len()
     }
 
-    fn new(opcode: u8, payload: &[u8]) -> Self {
-        let twin = (payload.len() >= MIN_TWIN).then(Arc::default);
-        Self { frame: frame(FIN | opcode, payload), twin }
+    fn new(frame: Frame) -> Self {
+        let twin = (frame.payload().len() >= MIN_TWIN).then(Arc::default);
+        Self { frame, twin }
     }
 
     /// The frame, not compressed.
-    pub(crate) fn frame(&self) -> &Bytes {
+    pub(crate) fn frame(&self) -> &Frame {
         &self.frame
     }
 
     /// The frame for a connection with this compression, whatever was sent there before.
-    pub(crate) fn frame_for(&self, deflater: Option<Deflater>) -> Bytes {
+    pub(crate) fn frame_for(&self, deflater: Option<Deflater>) -> Frame {
         deflater.map_or_else(|| self.frame.clone(), |deflater| deflater.shared(self))
     }
 
     /// Whether the other is a clone, and not merely equal.
     pub(crate) fn is(&self, other: &Self) -> bool {
         let twins = [self, other].map(|message| message.twin.as_ref().map(Arc::as_ptr));
-        self.frame.as_ptr() == other.frame.as_ptr() && twins[0] == twins[1]
+        self.frame.is(&other.frame) && twins[0] == twins[1]
     }
 
     /// The same, where nobody else has the message: no reference is counted.
-    pub(crate) fn into_frame(self) -> Bytes {
+    pub(crate) fn into_frame(self) -> Frame {
         self.frame
     }
 
     pub(crate) fn payload(&self) -> &[u8] {
-        Self::payload_of(&self.frame)
-    }
-
-    /// What an unmasked frame has behind its head.
-    pub(crate) fn payload_of(frame: &[u8]) -> &[u8] {
-        match frame[1] {
-            127 => &frame[10..],
-            126 => &frame[4..],
-            _ => &frame[2..],
-        }
+        self.frame.payload()
     }
 
     /// The message for another server: what kind it is, and its payload.
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
         let plain = if self.twin.is_none() { NEVER_COMPRESSED } else { 0 };
-        [&[self.frame[0] & 0x0f | plain], self.payload()].concat()
+        [&[self.frame.first() & 0x0f | plain], self.payload()].concat()
     }
 
     /// Reads what [`to_bytes`](Self::to_bytes) wrote.
@@ -121,15 +114,15 @@ impl Prepared {
     }
 
     /// The frame of the same message with a compressed payload.
-    pub(crate) fn deflated(&self, payload: &[u8]) -> Bytes {
-        frame(FIN | RSV1 | (self.frame[0] & 0x0f), payload)
+    pub(crate) fn deflated(&self, payload: Vec<u8>) -> Frame {
+        Frame::sharing(FIN | RSV1 | (self.frame.first() & 0x0f), payload.into())
     }
 }
 
 impl Twin {
     /// The compressed frame for a receiver with a window of so many bits; `None` where compressing does not pay. What was
     /// compressed for a larger window does not suit, and such a receiver gets its own.
-    pub(crate) fn get(&self, bits: u8, compress: impl Fn() -> Option<Bytes>) -> Option<Bytes> {
+    pub(crate) fn get(&self, bits: u8, compress: impl Fn() -> Option<Frame>) -> Option<Frame> {
         match self.0.get_or_init(|| (bits, compress())) {
             (made_for, frame) if *made_for <= bits => frame.clone(),
             _ => compress(),
@@ -137,13 +130,14 @@ impl Twin {
     }
 }
 
+/// Shares the payload from 4 KiB on, and copies a shorter one. A message that was received has just the memory that it needs; one of
+/// a slice of something larger keeps all of that.
 impl From<Message> for Prepared {
     fn from(message: Message) -> Self {
-        // The payload is copied, as the received one shares the read buffer of its connection, and would keep it.
-        match message {
-            Message::Text(text) => Self::text(&*text),
-            Message::Binary(bytes) => Self::binary(bytes),
-        }
+        Self::new(match message {
+            Message::Text(text) => Frame::sharing(FIN | TEXT, text.into()),
+            Message::Binary(bytes) => Frame::sharing(FIN | BINARY, bytes),
+        })
     }
 }
 
@@ -161,7 +155,7 @@ impl From<String> for Prepared {
 
 impl PartialEq for Prepared {
     fn eq(&self, other: &Self) -> bool {
-        self.frame == other.frame
+        self.frame.first() == other.frame.first() && self.payload() == other.payload()
     }
 }
 
@@ -169,32 +163,11 @@ impl Eq for Prepared {}
 
 impl fmt::Debug for Prepared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Prepared").field("frame", &self.frame).finish_non_exhaustive()
+        let (head, payload) = (self.frame.head().escape_ascii(), self.payload().escape_ascii());
+        f.debug_struct("Prepared")
+            .field("frame", &format_args!("b\"{head}{payload}\""))
+            .finish_non_exhaustive()
     }
-}
-
-/// Makes an unmasked frame, RFC 6455 section 5.2. Its first byte is `FIN`, the reserved bits and the opcode.
-pub(crate) fn frame(first: u8, payload: &[u8]) -> Bytes {
-    let head = match payload.len() {
-        ..126 => 2,
-        126..=0xffff => 4,
-        _ => 10,
-    };
-    let mut frame = BytesMut::with_capacity(head + payload.len()); // exactly, so that to freeze it allocates nothing
-    frame.put_u8(first);
-    match (u8::try_from(payload.len()), u16::try_from(payload.len())) {
-        (Ok(len @ 0..=125), _) => frame.put_u8(len),
-        (_, Ok(len)) => {
-            frame.put_u8(126);
-            frame.put_u16(len);
-        }
-        _ => {
-            frame.put_u8(127);
-            frame.put_u64(payload.len() as u64);
-        }
-    }
-    frame.put_slice(payload);
-    frame.freeze()
 }
 
 #[cfg(test)]
@@ -202,24 +175,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_frames_head_has_the_shortest_length_that_fits() {
-        for (len, head) in [
-            (0, &[0x82, 0][..]),
-            (125, &[0x82, 125]),
-            (126, &[0x82, 126, 0, 126]),
-            (65_535, &[0x82, 126, 0xff, 0xff]),
-            (65_536, &[0x82, 127, 0, 0, 0, 0, 0, 1, 0, 0]),
-        ] {
-            let prepared = Prepared::binary(vec![7; len]);
-            assert_eq!(&prepared.frame[..head.len()], head, "{len} bytes");
-            assert_eq!(prepared.len(), head.len() + len);
-        }
+    fn text_and_binary_stay_apart() {
+        assert_eq!(Prepared::text("é").frame().pieces().0, &b"\x81\x02\xc3\xa9"[..]);
+        assert_eq!(
+            Prepared::from(Message::binary(vec![0xc3, 0xa9])).frame().pieces().0,
+            &b"\x82\x02\xc3\xa9"[..]
+        );
     }
 
     #[test]
-    fn text_and_binary_stay_apart() {
-        assert_eq!(Prepared::text("é").frame(), &b"\x81\x02\xc3\xa9"[..]);
-        assert_eq!(Prepared::from(Message::binary(vec![0xc3, 0xa9])).frame(), &b"\x82\x02\xc3\xa9"[..]);
+    fn a_long_message_that_was_received_is_shared_and_equal_to_a_copy() {
+        for message in [Message::text("é".repeat(5000)), Message::binary(vec![7; 100_000])] {
+            let shared = Prepared::from(message.clone());
+            assert_eq!(shared.payload().as_ptr(), message.as_bytes().as_ptr());
+            let copied = match &message {
+                Message::Text(text) => Prepared::text(&**text),
+                Message::Binary(bytes) => Prepared::binary(bytes),
+            };
+            assert_ne!(copied.payload().as_ptr(), message.as_bytes().as_ptr());
+            assert_eq!((&shared, shared.len()), (&copied, copied.len()));
+            assert_eq!(shared.to_bytes(), copied.to_bytes());
+        }
     }
 
     #[test]

@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use ws::{CloseCode, CloseFrame, Error, Message, Prepared, Upgrader, WebSocket, WsConf};
 
-use crate::support::{Peer, Served, close, conf, masked, pair, request, serve, text};
+use crate::support::{Frame, Peer, Served, close, conf, masked, pair, request, serve, text};
 
 const WIDE: usize = 1 << 20;
 
@@ -75,6 +75,21 @@ async fn what_one_says_everybody_hears() {
     }
     hub.broadcast("from elsewhere".into()).await.unwrap();
     assert_eq!(bert.text().await, "from elsewhere");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_long_message_comes_whole_however_little_of_it_goes_out_at_once() {
+    let payload = (0..65_536).map(|n: u32| n.to_be_bytes()[3]).collect::<Vec<_>>();
+    for pipe in [9, 10, 11, 1000, WIDE] {
+        let hub = hub(100, 100);
+        let (mut anna, _a) = member(&hub, WIDE).await;
+        let (mut bert, _b) = member(&hub, pipe).await;
+        anna.write([masked(0x82, &payload), text("and on")].concat()).await;
+        for peer in [&mut anna, &mut bert] {
+            assert!(peer.frame().await == Frame::new(0x82, payload.as_slice()), "{pipe} bytes at a time");
+            assert_eq!(peer.text().await, "and on");
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -12,6 +12,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 pub(crate) struct Record {
     calls: Arc<Mutex<Vec<Call>>>,
     incoming: Arc<Mutex<Vec<u8>>>,
+    is_vectored: bool,
 }
 
 #[derive(Debug, PartialEq)]
@@ -22,6 +23,11 @@ pub(crate) enum Call {
 }
 
 impl Record {
+    /// One that takes several pieces at once.
+    pub(crate) fn vectored() -> Self {
+        Self { is_vectored: true, ..Self::default() }
+    }
+
     /// Lets that come in.
     pub(crate) fn say(&self, bytes: Vec<u8>) {
         *self.incoming.lock().expect("no panic") = bytes;
@@ -65,6 +71,10 @@ impl AsyncWrite for Record {
     ) -> Poll<io::Result<usize>> {
         self.note(Call::Vectored(slices.len()));
         Poll::Ready(Ok(slices.iter().map(|slice| slice.len()).sum()))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.is_vectored
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {

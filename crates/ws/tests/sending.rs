@@ -226,6 +226,21 @@ async fn short_frames_go_out_in_one_write_long_ones_vectored_and_each_turn_is_fl
 }
 
 #[tokio::test]
+async fn a_long_message_is_passed_on_in_two_pieces_to_a_socket_that_takes_several_and_else_in_one() {
+    use Call::{Flush, Vectored, Write};
+    for (record, expected) in [
+        (Record::vectored(), [Vectored(2), Flush]), // its head, and what was received
+        (Record::default(), [Write(10_004), Flush]),
+    ] {
+        let mut socket = WebSocket::from_raw(record.clone(), WsConf::default()).await;
+        record.say(masked(0x82, [7; 10_000]));
+        let message = socket.recv().await.unwrap().unwrap();
+        socket.send(message).await.unwrap();
+        assert_eq!(record.calls(), expected);
+    }
+}
+
+#[tokio::test]
 async fn what_is_fed_goes_out_in_one_write_once_there_is_nothing_more_to_receive() {
     let record = Record::default();
     let mut socket = WebSocket::from_raw(record.clone(), WsConf::default()).await;

@@ -37,20 +37,30 @@ impl Assembly {
         }
     }
 
-    /// Takes a piece. Room grows by doubling, and beyond `limit` only as far as there is something to put there.
+    /// Makes room for so many bytes that have come in, unless there is: for twice all that has, as more may come, but beyond
+    /// `limit` only as far as there is something to put there.
+    pub(super) fn reserve(&mut self, more: usize, limit: usize) {
+        match &mut self.payload {
+            Payload::Binary(bytes) => {
+                bytes.reserve_exact(room(bytes.len(), bytes.capacity(), more, limit));
+            }
+            Payload::Text(text, cut) => {
+                text.reserve_exact(room(text.len(), text.capacity(), cut.len + more, limit));
+            }
+        }
+    }
+
+    /// Takes a piece.
     ///
     /// A text is judged as it comes in: a byte that cannot be UTF-8 is the last one.
     pub(super) fn push(&mut self, piece: &[u8], limit: usize) -> Result<(), Verdict> {
+        self.reserve(piece.len(), limit);
         match &mut self.payload {
             Payload::Binary(bytes) => {
-                bytes.reserve_exact(room(bytes.len(), bytes.capacity(), piece.len(), limit));
                 bytes.extend_from_slice(piece);
                 Ok(())
             }
-            Payload::Text(text, cut) => {
-                text.reserve_exact(room(text.len(), text.capacity(), cut.len + piece.len(), limit));
-                cut.push(piece, text)
-            }
+            Payload::Text(text, cut) => cut.push(piece, text),
         }
     }
 
@@ -112,7 +122,7 @@ fn cut_off(piece: &[u8]) -> usize {
 /// How much more room to make for so much more.
 fn room(len: usize, capacity: usize, more: usize, limit: usize) -> usize {
     let needed = len + more;
-    if needed <= capacity { 0 } else { (2 * capacity).min(limit).max(needed) - len }
+    if needed <= capacity { 0 } else { (2 * needed).min(limit).max(needed) - len }
 }
 
 #[cfg(test)]

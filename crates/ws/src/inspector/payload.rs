@@ -34,12 +34,14 @@ impl Inspector {
         let assembly = self.message.as_mut().expect("it began with its first head");
         // Of the last frame it is known how much there is to come.
         let end = if self.head.is_final() { assembly.len() + at_most(left, usize::MAX) } else { usize::MAX };
+        let limit = end.min(self.max_message_bytes);
+        assembly.reserve(n, limit); // once for all blocks
         let mut block = [0; BLOCK];
         for piece in payload.chunks(BLOCK) {
             let block = &mut block[..piece.len()];
             block.copy_from_slice(piece);
             mask::apply(block, mask);
-            assembly.push(block, end.min(self.max_message_bytes))?;
+            assembly.push(block, limit)?;
         }
         *input = rest;
         let left = left - n as u64;

@@ -221,12 +221,12 @@ proptest! {
             } else {
                 deflater.shared(&message)
             };
-            let compressed = Prepared::payload_of(&frame);
+            let compressed = frame.payload();
             let len = compressed.len() / fragments + 1;
             for at in (0..compressed.len().max(1)).step_by(len) {
                 let part = &compressed[at..compressed.len().min(at + len)];
                 let fin = if at + len >= compressed.len() { FIN } else { 0 };
-                let first = if at == 0 { frame[0] & 0x4f } else { 0 };
+                let first = if at == 0 { frame.first() & 0x4f } else { 0 };
                 wire.extend(Frame::new(fin | first, part).masked());
                 wire.extend(b"\x89\x80\0\0\0\0"); // pings everywhere
                 pings += 1;

@@ -1,5 +1,5 @@
 use std::collections::VecDeque;
-use std::io;
+use std::io::{self, IoSlice};
 use std::iter;
 use std::mem;
 use std::pin::Pin;
@@ -14,6 +14,7 @@ use crate::batch::Batch;
 use crate::close::CloseFrame;
 use crate::frame::FIN;
 use crate::mask;
+use crate::prepared::Frame;
 use crate::role::Role;
 
 /// What is to be written, and where to. Behind the outbox's lock.
@@ -37,7 +38,7 @@ pub(super) struct State {
     pub(super) pongs: VecDeque<Bytes>,
     pub(super) close: Option<Bytes>,
     /// Frames of messages that are not in a batch yet.
-    pub(super) queue: VecDeque<Bytes>,
+    pub(super) queue: VecDeque<Frame>,
     /// The frames of the write that is going on.
     pub(super) batch: Batch,
     pub(super) sent: Traffic,
@@ -86,26 +87,45 @@ impl State {
         self.pongs.push_back(frame);
     }
 
-    /// Writes a frame of one message, or those of several, where nothing is queued. The rest, if the socket does not take all,
-    /// becomes the batch.
+    /// Writes a message's frame where nothing is queued.
+    pub(super) fn write_frame(&mut self, frame: Frame, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.role == Role::Server && self.is_taken_as_it_is(&frame) {
+            return self.write_now(frame.pieces(), 1, cx);
+        }
+        self.push(frame);
+        self.poll_flush(cx)
+    }
+
+    /// Writes a server's frame of one message, or those of several, where nothing is queued. The rest, if the socket does not
+    /// take all, becomes the batch.
     pub(super) fn write_now(
         &mut self,
-        bytes: &Bytes,
+        (front, apart): (&Bytes, Option<&Bytes>),
         messages: usize,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<()>> {
         let mut taken = 0;
-        if self.role == Role::Server && !self.has_control() {
+        if !self.has_control() {
             let io = Pin::new(self.io.as_mut().ok_or(io::ErrorKind::NotConnected)?);
+            let written = match apart {
+                None => io.poll_write(cx, front),
+                Some(apart) => io.poll_write_vectored(cx, &[IoSlice::new(front), IoSlice::new(apart)]),
+            };
             // What it says otherwise, it says again below.
-            if let Poll::Ready(Ok(n @ 1..)) = io.poll_write(cx, bytes) {
+            if let Poll::Ready(Ok(n @ 1..)) = written {
                 self.note(n);
                 taken = n;
             }
         }
-        if taken < bytes.len() {
+        if taken < front.len() + apart.map_or(0, Bytes::len) {
             self.begin(iter::empty());
-            self.put(bytes.slice(taken..));
+        }
+        for piece in iter::once(front).chain(apart) {
+            let of_piece = taken.min(piece.len());
+            taken -= of_piece;
+            if of_piece < piece.len() {
+                self.batch.push(piece.slice(of_piece..));
+            }
         }
         self.begun += messages as u64;
         self.sent.messages += messages as u64;
@@ -141,7 +161,7 @@ impl State {
     }
 
     /// Queues a frame, and returns its place.
-    pub(super) fn push(&mut self, frame: Bytes) -> u64 {
+    pub(super) fn push(&mut self, frame: Frame) -> u64 {
         self.queued_bytes += frame.len();
         self.queue.push_back(frame);
         self.begun + self.queue.len() as u64
@@ -183,7 +203,7 @@ impl State {
         self.begin(queue.drain(..messages));
         if queue.is_empty() {
             if let Some(close) = self.close.take() {
-                self.put(close);
+                self.put_control(close);
             }
         } else {
             self.queue = queue; // an empty one is dropped: an idle connection holds no memory of its last burst
@@ -192,24 +212,43 @@ impl State {
     }
 
     /// Begins a batch with these messages, and the control frames that are due before them.
-    pub(super) fn begin(&mut self, messages: impl Iterator<Item = Bytes>) {
+    pub(super) fn begin(&mut self, messages: impl Iterator<Item = Frame>) {
         let ping = self.ping.take().map(|[a, b, c, d]| Bytes::copy_from_slice(&[0x89, 4, a, b, c, d]));
         let control = mem::take(&mut self.pongs).into_iter().chain(ping);
-        control.for_each(|frame| self.put(frame));
+        control.for_each(|frame| self.put_control(frame));
         self.written = self.begun;
         for frame in messages {
             self.begun += 1;
-            self.sent.messages += u64::from(frame[0] & FIN != 0);
+            self.sent.messages += u64::from(frame.first() & FIN != 0);
             self.put(frame);
         }
     }
 
     /// Puts a frame into the batch. A client masks each with a key of its own, also one that others send too.
-    pub(super) fn put(&mut self, frame: Bytes) {
+    fn put(&mut self, frame: Frame) {
+        if self.role == Role::Client {
+            return self.batch.push(mask::masked(frame.head(), frame.payload()));
+        }
+        let is_taken = self.is_taken_as_it_is(&frame);
+        let frame = if is_taken { frame } else { Frame::copied(frame.first(), frame.payload()) };
+        let (front, apart) = frame.into_pieces();
+        self.batch.push(front);
+        if let Some(apart) = apart {
+            self.batch.push(apart);
+        }
+    }
+
+    /// The same for a control frame.
+    fn put_control(&mut self, frame: Bytes) {
         self.batch.push(match self.role {
             Role::Server => frame,
-            Role::Client => mask::masked(&frame),
+            Role::Client => mask::masked(&frame[..2], &frame[2..]),
         });
+    }
+
+    /// Whether the socket takes all pieces of a frame at once. HTTP/2 would make a frame of its own of each.
+    fn is_taken_as_it_is(&self, frame: &Frame) -> bool {
+        frame.pieces().1.is_none() || self.io.as_ref().is_some_and(AsyncWrite::is_write_vectored)
     }
 }
 

@@ -1,6 +1,7 @@
 use std::ops::AddAssign;
 
 use crate::frame::RSV1;
+use crate::prepared::Frame;
 
 /// What went one way, for the closing line and the metrics.
 #[derive(Clone, Copy, Debug, Default)]
@@ -26,8 +27,8 @@ pub(crate) struct Backlog {
 
 impl Packed {
     /// Counts a frame, if its payload is compressed; `plain` is how long it would be otherwise.
-    pub(crate) fn add(&mut self, frame: &[u8], plain: usize) {
-        if frame[0] & RSV1 != 0 {
+    pub(crate) fn add(&mut self, frame: &Frame, plain: usize) {
+        if frame.first() & RSV1 != 0 {
             self.wire += frame.len() as u64;
             self.plain += plain as u64;
         }

@@ -137,9 +137,13 @@ pub(super) fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
     let mut frame = vec![first];
     match payload.len() {
         length @ ..126 => frame.push(0x80 | length as u8),
-        length => {
+        length @ ..0x1_0000 => {
             frame.push(0x80 | 126);
             frame.extend((length as u16).to_be_bytes());
+        }
+        length => {
+            frame.push(0x80 | 127);
+            frame.extend((length as u64).to_be_bytes());
         }
     }
     frame.extend([0; 4]);

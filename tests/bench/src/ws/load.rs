@@ -8,17 +8,18 @@ use tokio::time::Instant;
 
 use super::client::{Client, masked};
 
-const TEXT: [u8; 64] = [b'x'; 64];
+pub(super) const SHORT: [u8; 64] = [b'x'; 64];
 
 /// On each connection so many messages at a time, and the next ones when all have come back. Returns how many came back.
 pub(super) async fn echo(
     addr: SocketAddr,
     connections: usize,
+    text: &[u8],
     window: usize,
     time: Duration,
 ) -> io::Result<u64> {
     let end = Instant::now() + time;
-    let frames = Arc::new(masked(0x81, &TEXT).repeat(window));
+    let frames = Arc::new(masked(0x81, text).repeat(window));
     each(connections, || {
         let frames = frames.clone();
         async move {
@@ -59,7 +60,7 @@ pub(super) async fn idle(addr: SocketAddr, connections: usize) -> io::Result<Idl
     for _ in 0..connections {
         let mut client = Client::connect(addr, "/echo").await?;
         // Once, so that there is everything that stays.
-        client.send(&masked(0x81, &TEXT)).await?;
+        client.send(&masked(0x81, &SHORT)).await?;
         client.messages().await?;
         clients.push(client);
     }

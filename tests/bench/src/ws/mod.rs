@@ -1,4 +1,4 @@
-//! WebSockets, with messages of 64 bytes, and of 1 KiB where they are compressed: echo, fan-out, handshakes, and what an idle
+//! WebSockets, with messages of 64 bytes, of 1 KiB where they are compressed, and of 1 MiB where they are long: echo, fan-out, handshakes, and what an idle
 //! connection takes.
 
 mod client;
@@ -15,7 +15,7 @@ use crate::server::Server;
 pub(crate) use servers::serve;
 
 pub(crate) fn kinds() -> Vec<&'static str> {
-    [&["ws-echo", "ws-echo-16"][..], &fan::KINDS, &["ws-handshake", "ws-idle"]].concat()
+    [&["ws-echo", "ws-echo-16", "ws-echo-long"][..], &fan::KINDS, &["ws-handshake", "ws-idle"]].concat()
 }
 
 pub(crate) fn measure(kind: &str, options: &Options) -> Result<(), Box<dyn Error>> {
@@ -23,11 +23,18 @@ pub(crate) fn measure(kind: &str, options: &Options) -> Result<(), Box<dyn Error
     let all = ("ws", &["ws", "axum", "fastwebsockets"][..]);
     match kind {
         kind if fan::KINDS.contains(&kind) => fan::measure(kind, options),
-        "ws-echo" => {
-            cpu_per("message", all, options, async |addr, time| load::echo(addr, connections, 1, time).await)
-        }
-        "ws-echo-16" => {
-            cpu_per("message", all, options, async |addr, time| load::echo(addr, connections, 16, time).await)
+        "ws-echo" => cpu_per("message", all, options, async |addr, time| {
+            load::echo(addr, connections, &load::SHORT, 1, time).await
+        }),
+        "ws-echo-16" => cpu_per("message", all, options, async |addr, time| {
+            load::echo(addr, connections, &load::SHORT, 16, time).await
+        }),
+        "ws-echo-long" => {
+            let all = ("ws", &["ws, uncompressed", "axum", "fastwebsockets"][..]);
+            let text = vec![b'x'; servers::LONG];
+            cpu_per("message", all, options, async |addr, time| {
+                load::echo(addr, connections, &text, 1, time).await
+            })
         }
         "ws-handshake" => cpu_per("handshake", all, options, async |addr, time| {
             load::handshakes(addr, connections, time).await

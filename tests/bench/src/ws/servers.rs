@@ -47,7 +47,10 @@ pub(crate) async fn serve(which: &str) -> Result<(), Box<dyn Error>> {
     }
 }
 
-/// The defaults, all of them, but for what `conf` says; the log's lines are made, and written to nowhere.
+/// How long a message may be, and how long a long one is.
+pub(super) const LONG: usize = 1 << 20;
+
+/// The defaults, all of them, but for what `conf` says and [`LONG`] messages; the log's lines are made, and written to nowhere.
 async fn zeroxide(listener: TcpListener, conf: WsConf) -> Result<(), Box<dyn Error>> {
     async fn echo(mut socket: ws::WebSocket) -> Result<(), ws::Error> {
         while let Some(message) = socket.recv().await? {
@@ -63,7 +66,7 @@ async fn zeroxide(listener: TcpListener, conf: WsConf) -> Result<(), Box<dyn Err
     // Of a machine that is busy with measuring, nothing is to be shed; the counting for it goes on.
     let rest = RestConf { cpu_threshold: 1000, ..RestConf::default() };
     let mut engine = Engine::with_state(rest, Hub::spawn(HubConf::default()));
-    let upgrader = Upgrader::new(conf);
+    let upgrader = Upgrader::new(WsConf { max_message_bytes: LONG, ..conf });
     engine.add_route(upgrader.clone().route("/echo", echo));
     engine.add_route(upgrader.route("/fan", fan));
     Ok(engine.serve(listener, std::future::pending()).await?)
