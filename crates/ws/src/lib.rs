@@ -102,7 +102,7 @@
 //!   receive is compressed once, and an idle connection holds nothing for it.
 //! - **Closing.** However a handler ends (returns, fails, panics, or the server stops), the peer is told by a code and a
 //!   reason, see [`Error::close_frame`]; [`End`] lists the ways. A connection ends with the token it was opened with.
-//! - **Memory.** An idle connection holds less than 4 KiB of heap here, beside its task; a message at most twice what
+//! - **Memory.** An idle connection holds less than 2 KiB of heap here, beside its task; a message at most twice what
 //!   has come in of it, whatever it announces; a compressed one no more than the limit and 64 KiB, whatever it becomes;
 //!   nothing is kept after a burst. A [`Prepared`] message is made once, however many receive it.
 
