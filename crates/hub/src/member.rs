@@ -201,8 +201,14 @@ impl<M: Message> Membership<M> {
     /// Passes what is new to `take`, `limit` events at most.
     ///
     /// All under the log's lock, so that the tail cannot pass the cursor in between. A member that has an outlet becomes live
-    /// when there is nothing left to read: also under the lock, so that what is appended next is offered to it.
-    pub(crate) fn read(&mut self, limit: usize, take: &mut impl FnMut(Event<M>)) -> Result<Taken, Evicted> {
+    /// when there is nothing left to read: also under the lock, so that what is appended next is offered to it. It does not
+    /// while the client `has_more` to write, as an answer that was taken before: what is offered would overtake that.
+    pub(crate) fn read(
+        &mut self,
+        limit: usize,
+        has_more: bool,
+        take: &mut impl FnMut(Event<M>),
+    ) -> Result<Taken, Evicted> {
         let member = &self.member;
         // In this order: a wake that came for nothing must not keep the next one from being one.
         if limit == 0 || !member.ready.swap(false, Ordering::AcqRel) || member.is_live() {
@@ -272,8 +278,12 @@ impl<M: Message> Membership<M> {
             return Ok(Taken::End);
         }
         if inbox.outlet().is_some() {
-            member.live.store(true, Ordering::Release);
-            ring.catch_up(member.clone());
+            if has_more {
+                member.look();
+            } else {
+                member.live.store(true, Ordering::Release);
+                ring.catch_up(member.clone());
+            }
         }
         Ok(Taken::Nothing)
     }

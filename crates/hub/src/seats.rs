@@ -74,7 +74,7 @@ impl<M: Message> Seats<M> {
         let (seats, mut over) = (self.seats.len(), 0);
         for index in 0..seats {
             let seat = &mut self.seats[(self.turn + index) % seats];
-            match seat.read(limit - count, take) {
+            match seat.read(limit - count, count > 0, take) {
                 Ok(Taken::Nothing) => {}
                 Ok(Taken::Some(more)) => count += more,
                 Ok(Taken::End) => over += 1,

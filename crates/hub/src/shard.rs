@@ -86,7 +86,7 @@ impl<M: Message> Shard<M> {
             }
             // Where several speak at once, others are about to: what they say goes out in the same writes. Once, so that those
             // who speak all the time do not put it off.
-            if are_several && !mem::replace(&mut has_waited, true) {
+            if are_several && self.state.has_passes() && !mem::replace(&mut has_waited, true) {
                 task::yield_now().await;
                 continue;
             }

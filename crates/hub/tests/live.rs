@@ -75,6 +75,35 @@ async fn publish(hub: &Hub<u32>, numbers: impl IntoIterator<Item = u32>) {
     }
 }
 
+/// Publishes in the lobby, and returns when its loop has told everyone.
+async fn say(hub: &Hub<u32>, number: u32) {
+    hub.publish("lobby", number).await.expect("the hub is open");
+    // As above, for the lobby's loop.
+    for _ in 0..2 {
+        hub.presence("lobby").await.expect("the hub is open");
+    }
+}
+
+#[tokio::test]
+async fn what_a_client_was_told_before_its_seat_is_not_overtaken_by_what_is_said_there() {
+    let hub = Hub::spawn(HubConf::default());
+    let outlet = Room::new(100);
+    let mut client = hub.connect(Identity::default()).await.expect("the hub is open");
+    client.attach(Arc::new(outlet.clone()));
+    let (_, seat) = client.handle().join("lobby", Join::new()).await.expect("it may");
+    hub.send(client.id(), 1).await.expect("the hub is open");
+    seat.take();
+
+    assert_eq!(read(&mut client, Waker::noop()), Some(vec![1]));
+    say(&hub, 2).await;
+    assert_eq!(outlet.taken(), [0; 0], "the client has 1 in its hands");
+
+    assert_eq!(read(&mut client, Waker::noop()), Some(vec![2]));
+    assert_eq!(read(&mut client, Waker::noop()), None);
+    say(&hub, 3).await;
+    assert_eq!(outlet.taken(), [3]);
+}
+
 #[tokio::test]
 async fn a_live_client_gets_messages_without_its_task_being_woken() {
     let hub = Hub::spawn(HubConf::default());
